@@ -1,0 +1,391 @@
+/**
+ * The store contract: where jobs live. One contract, several implementations, one conformance suite that all of them pass.
+ *
+ * Rules that hold for every verb:
+ * - A verb is one transaction: it happens whole or not at all. When its promise resolves, its effect is durable, but for
+ *   claims, which a crash of the database may take back (the job is then claimed again).
+ * - Every write about a claimed job carries the job's lease and changes the job only while that lease holds. A stale write
+ *   changes nothing and is reported in the answer; it is never an error.
+ * - Times are milliseconds since 1970 and come from the store's clock; callers pass durations.
+ * - An error thrown is a `RunnerError` of `errors.ts`. `ERR_STORE_UNAVAILABLE` may be tried again; the others may not.
+ */
+
+import type { AttemptRecord, ClaimedJob, EncodedValue, ErrorRecord, JobRecord, JobState, NewJob } from '../job/job.ts'
+
+/** Where jobs live. */
+export interface Store {
+  // ── schema and lifetime ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Opens the store and brings the schema to the version this code needs. Every other verb calls it first by itself; it is
+   * here so that problems show early. Refuses a schema of a newer version (`ERR_SCHEMA_NEWER`) and, when the store was made
+   * with `migrate: false`, an absent or older one (`ERR_SCHEMA_OLDER`).
+   */
+  open(): Promise<void>
+  /** Applies the migrations that are missing, also when the store was made with `migrate: false`. */
+  migrate(): Promise<MigrationReport>
+  /** Ends all work with the store; verbs called later are refused with `ERR_STORE_CLOSED`. Idempotent. */
+  close(): Promise<void>
+  /**
+   * Calls `listener` soon after something may have changed in the store that this process did not do itself. A hint: it may
+   * come too often or not at all. Answers a function that ends the subscription.
+   */
+  onChange(listener: () => void): () => void
+
+  // ── enqueue ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Stores jobs, all or none. An id that is already in use leaves the stored job as it is and is answered as `duplicate`;
+   * ended jobs count only where `isIdChosen` says so.
+   */
+  insertJobs(jobs: readonly NewJob[]): Promise<readonly InsertedJob[]>
+
+  // ── the life of a claimed job ────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Claims due jobs, lowest priority number first, then in the order in which they became due. Promotes scheduled jobs that
+   * are due first. Takes only names the node registered, from queues that are not paused, never more than asked. Counts the
+   * attempt and stamps one new random lease on all jobs of the claim. A job that nobody alive can run is parked; a row that
+   * cannot be read ends as failed, alone.
+   */
+  claimJobs(request: ClaimRequest): Promise<ClaimAnswer>
+  /** Writes down that these jobs were really started, so that a crash charges their attempt. */
+  markStarted(held: readonly HeldJob[]): Promise<FencedAnswer>
+  /** Stores progress and log lines of running jobs. */
+  recordProgress(notes: readonly ProgressNote[]): Promise<FencedAnswer>
+  /** Ends attempts. A job whose stop was asked for meanwhile is not retried but cancelled. */
+  ackJobs(acks: readonly Ack[]): Promise<AckAnswer>
+  /**
+   * The same for one job inside a transaction of the user, on the user's own connection. Answers false, having changed
+   * nothing, when the lease is stale.
+   */
+  ackInTransaction(tx: unknown, ack: Ack): Promise<boolean>
+  /** Hands jobs back unrun: queued again at their old place, no attempt charged. */
+  giveBackJobs(held: readonly HeldJob[]): Promise<FencedAnswer>
+
+  // ── looking and operating ────────────────────────────────────────────────────────────────────────────────────────
+
+  /** One job with all its attempts, or null. */
+  readJob(id: string): Promise<JobDetails | null>
+  /** Jobs that match, newest id first. */
+  listJobs(query: JobQuery): Promise<JobPage>
+  /** How each of these jobs ended; a job that has not ended, or is unknown, is answered with that. */
+  readEndings(ids: readonly string[]): Promise<readonly Ending[]>
+  /** Failed and cancelled jobs live again: same id, attempt 0, queued at once, earlier errors kept. */
+  retryJobs(target: JobTarget): Promise<BulkAnswer>
+  /** Scheduled and queued jobs are cancelled at once; a running one is asked to stop. */
+  cancelJobs(target: JobTarget): Promise<BulkAnswer>
+  /** Removes jobs with all that is kept of them; running ones are skipped. */
+  deleteJobs(target: JobTarget): Promise<BulkAnswer>
+  /** Stores settings of a queue. The queue need not exist. */
+  changeQueue(queue: string, change: QueueChange): Promise<void>
+  /** Every queue that has jobs, settings or a live node. Counts are capped at {@link COUNT_CAP}. */
+  readQueues(): Promise<readonly QueueRecord[]>
+
+  // ── nodes and upkeep ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Makes this process known as a node and beats for it, from where a blocked event loop cannot stop the beat, until
+   * `retireNode`. Unparks jobs that this node can run.
+   */
+  registerNode(node: NodeRegistration): Promise<void>
+  /** Hands over the node's newest picture of itself; it is stored with the beat, at once when `isUrgent`. */
+  publishSnapshot(node: string, snapshot: NodeSnapshot, isUrgent: boolean): Promise<void>
+  /** What others want of this node: jobs to stop, queues paused, or that it was declared dead. */
+  readOrders(node: string): Promise<NodeOrders>
+  /** Ends the beat, hands back whatever the node still holds (no attempt charged), and removes the node. */
+  retireNode(node: string): Promise<void>
+  /** All nodes, the dead ones of the last hour included. */
+  readNodes(): Promise<readonly NodeRecord[]>
+  /**
+   * Declares a node dead and frees its jobs, if it has not beaten since `beatSeq` was read: a job marked as started keeps
+   * its attempt charged and ends as failed when it was the last; an unmarked one is given back. Each counts a crash, and
+   * with `quarantineAfter` crashes a job ends as failed. Answers null when the node has beaten or was rescued by another.
+   */
+  rescueNode(request: RescueRequest): Promise<RescueAnswer | null>
+  /** Deletes ended jobs that were kept long enough, at most about 1,000 a call. */
+  pruneJobs(policies: readonly KeepPolicy[]): Promise<{ readonly pruned: number; readonly isDone: boolean }>
+}
+
+/** Counts in {@link QueueRecord} stop here, so that looking costs the same at any depth. */
+export const COUNT_CAP = 100_000
+
+/** What {@link Store.migrate} did. Versions are numbers of migrations; 0 is no schema. */
+export interface MigrationReport {
+  readonly from: number
+  readonly to: number
+  /** The names of the migrations applied now, in order. */
+  readonly applied: readonly string[]
+}
+
+/** The answer for one inserted job, in the order of the request. */
+export interface InsertedJob {
+  readonly id: string
+  readonly status: 'created' | 'duplicate'
+}
+
+/** What {@link Store.claimJobs} is asked for. */
+export interface ClaimRequest {
+  readonly node: string
+  readonly wants: readonly { readonly queue: string; /** 1 or more. */ readonly count: number }[]
+}
+
+/** What {@link Store.claimJobs} answers. */
+export interface ClaimAnswer {
+  readonly jobs: readonly ClaimedJob[]
+  /** Rows that could not be read and were ended as failed. */
+  readonly broken: readonly { readonly id: string; readonly queue: string; readonly error: ErrorRecord }[]
+  /** Milliseconds until the next scheduled job of the asked queues is due; null when there is none. */
+  readonly nextDueInMs: number | null
+  /** Whether more due jobs may be there: false means that each queue gave less than asked. */
+  readonly mayHaveMore: boolean
+  /** The node is unknown, retired or was declared dead: nothing was claimed. */
+  readonly isFenced: boolean
+}
+
+/** A job and the lease under which a node holds it. */
+export interface HeldJob {
+  readonly id: string
+  readonly lease: string
+}
+
+/** The answer to a fenced write. */
+export interface FencedAnswer {
+  /** The ids of the jobs that were left as they are because the lease no longer holds. */
+  readonly stale: readonly string[]
+}
+
+/** News of a running job. */
+export interface ProgressNote extends HeldJob {
+  readonly attempt: number
+  /** 0 to 1; null leaves the stored one. */
+  readonly progress: number | null
+  /** Lines to add to the attempt's log. */
+  readonly logs: readonly string[]
+}
+
+/** How an attempt ended. */
+export interface Ack extends HeldJob {
+  readonly attempt: number
+  readonly ending: AttemptEnding
+  /** How long the handler ran, in milliseconds; null when it never began. */
+  readonly runMs: number | null
+  /** How long ago it ended, in milliseconds: the time the ack waited before this call. */
+  readonly endedAgoMs: number
+  /** Progress and log lines not yet recorded. */
+  readonly progress: number | null
+  readonly logs: readonly string[]
+  /** Whether a completed or cancelled job leaves a record. */
+  readonly isKept: boolean
+}
+
+/** What becomes of the job. Policy is decided by the caller; the store only carries it out. */
+export type AttemptEnding =
+  | {
+      readonly type: 'completed'
+      readonly result: EncodedValue | null
+      /** Why the result could not be kept. */ readonly error: ErrorRecord | null
+    }
+  | { readonly type: 'retry'; readonly delayMs: number; readonly error: ErrorRecord }
+  | { readonly type: 'snoozed'; readonly delayMs: number }
+  | { readonly type: 'cancelled'; readonly error: ErrorRecord }
+  | { readonly type: 'failed'; readonly error: ErrorRecord }
+
+/** The answer to {@link Store.ackJobs}. */
+export interface AckAnswer extends FencedAnswer {
+  /** Ids that were cancelled instead of retried or snoozed, because their stop had been asked for. */
+  readonly cancelled: readonly string[]
+}
+
+/** A job with its attempts, oldest first; of a running job the current one is last. */
+export interface JobDetails {
+  readonly job: JobRecord
+  readonly attempts: readonly AttemptRecord[]
+}
+
+/** Which jobs. All conditions must hold. */
+export interface JobFilter {
+  readonly states?: readonly JobState[] | undefined
+  readonly queue?: string | undefined
+  readonly name?: string | undefined
+  readonly key?: string | undefined
+  readonly tag?: string | undefined
+}
+
+/** What {@link Store.listJobs} is asked for. */
+export interface JobQuery extends JobFilter {
+  /** Text that the stored args must contain, case-insensitive. */
+  readonly search?: string | undefined
+  /** 1 to 1,000. */
+  readonly limit: number
+  /** The `next` of the page before. */
+  readonly after?: string | undefined
+  /** How many jobs a search may look at, at most. */
+  readonly searchLimit: number
+}
+
+/** What {@link Store.listJobs} answers. */
+export interface JobPage {
+  readonly jobs: readonly JobRecord[]
+  /** Pass it as `after` for the next page; null when this was the last. */
+  readonly next: string | null
+  /** How many jobs were looked at, and whether those were all that match the other conditions. */
+  readonly searched: { readonly jobs: number; readonly isComplete: boolean }
+}
+
+/** How a job ended. */
+export type Ending =
+  | {
+      readonly id: string
+      readonly state: 'completed'
+      readonly result: EncodedValue | null
+      readonly error: ErrorRecord | null
+    }
+  | { readonly id: string; readonly state: 'failed' | 'cancelled'; readonly error: ErrorRecord | null }
+  | { readonly id: string; readonly state: 'live' | 'unknown' }
+
+/** What an operator's verb is about: named jobs, or all that match and can be changed by this verb. */
+export type JobTarget =
+  | { readonly ids: readonly string[] }
+  | { readonly filter: JobFilter; /** 1 to 1,000. */ readonly limit: number }
+
+/** What an operator's verb did. */
+export interface BulkAnswer {
+  readonly changed: readonly string[]
+  /** Named jobs that were left as they are, each with the reason: `unknown`, or the state it is in. */
+  readonly skipped: readonly { readonly id: string; readonly reason: 'unknown' | JobState }[]
+  /** For a filter: whether more jobs match than `limit` let through. */
+  readonly mayHaveMore: boolean
+}
+
+/** Settings of a queue that outlive processes; what is absent stays as it is. */
+export interface QueueChange {
+  readonly isPaused?: boolean | undefined
+}
+
+/** A queue in numbers. */
+export interface QueueRecord {
+  readonly name: string
+  /** Due and waiting. */
+  readonly depth: number
+  readonly scheduled: number
+  readonly running: number
+  /** How long the oldest due job has been waiting, in milliseconds; null when none waits. */
+  readonly oldestAgeMs: number | null
+  /** Jobs that ended during the last minute. */
+  readonly endedLastMinute: number
+  readonly isPaused: boolean
+}
+
+/** A process that runs jobs. */
+export interface NodeRegistration {
+  /** A random UUID, new in every life. */
+  readonly id: string
+  readonly host: string
+  readonly pid: number
+  /** Names the boot and the pid namespace in which `pid` means something; null when that is unknown. */
+  readonly pidScope: string | null
+  /** When the process began, in units of the operating system: tells it from a later one with the same pid. */
+  readonly pidStart: string | null
+  readonly version: string
+  /** How often the store beats for the node, in milliseconds. */
+  readonly beatMs: number
+  /** The queues it serves. */
+  readonly queues: readonly string[]
+  /** The names it can run, with the settings that producers without code need. */
+  readonly jobs: readonly PublishedJob[]
+}
+
+/** What a node publishes of a job. */
+export interface PublishedJob {
+  readonly name: string
+  readonly queue: string | null
+  readonly priority: number | null
+  readonly maxAttempts: number | null
+  readonly backoff: { readonly baseMs: number; readonly factor: number; readonly maxMs: number } | 'function' | null
+  readonly timeoutMs: number | null
+  /** A path such as `args[0].tenant`; `function` when only the code can tell. */
+  readonly key: string | null
+}
+
+/** A node's picture of itself; only plain JSON. */
+export interface NodeSnapshot {
+  readonly state: 'alive' | 'draining'
+  readonly loopLagMs: number
+  readonly memoryBytes: number
+  readonly queues: readonly QueueSnapshot[]
+}
+
+/** One queue as one node sees it. */
+export interface QueueSnapshot {
+  readonly queue: string
+  readonly concurrency: number
+  /** How many jobs the consumers have asked for and not yet got. */
+  readonly demand: number
+  /** The jobs that are claimed and wait in a buffer or at a stage. */
+  readonly buffered: readonly string[]
+  readonly consumers: readonly ConsumerSnapshot[]
+}
+
+/** One consumer of a queue. */
+export interface ConsumerSnapshot {
+  /** Milliseconds since 1970 by the node's clock, for display. */
+  readonly startedAt: number
+  readonly done: number
+  readonly failed: number
+  readonly lastJobAt: number | null
+  /** The job that runs now. */
+  readonly job: string | null
+}
+
+/** What {@link Store.readOrders} answers. */
+export interface NodeOrders {
+  /** False: the node was declared dead (or never registered) and holds nothing any more. */
+  readonly isKnown: boolean
+  /** Jobs held by this node that were asked to stop. */
+  readonly stop: readonly HeldJob[]
+  readonly pausedQueues: readonly string[]
+}
+
+/** A node as the store knows it. */
+export interface NodeRecord {
+  readonly id: string
+  readonly host: string
+  readonly pid: number
+  readonly pidScope: string | null
+  readonly pidStart: string | null
+  readonly version: string
+  readonly startedAt: number
+  readonly beatAt: number
+  /** How long ago it beat, by the store's clock. */
+  readonly beatAgeMs: number
+  /** Grows with every beat. */
+  readonly beatSeq: number
+  readonly isDead: boolean
+  readonly queues: readonly string[]
+  readonly jobs: readonly PublishedJob[]
+  readonly snapshot: NodeSnapshot | null
+}
+
+/** What {@link Store.rescueNode} is asked for. */
+export interface RescueRequest {
+  readonly node: string
+  readonly beatSeq: number
+  readonly quarantineAfter: number
+}
+
+/** What {@link Store.rescueNode} did, by job id. */
+export interface RescueAnswer {
+  readonly requeued: readonly string[]
+  readonly failed: readonly string[]
+  readonly cancelled: readonly string[]
+}
+
+/** How long ended jobs of a queue are kept, in milliseconds. */
+export interface KeepPolicy {
+  /** Null: every queue that no other policy names. */
+  readonly queue: string | null
+  readonly completedMs: number
+  readonly cancelledMs: number
+  readonly failedMs: number
+}
