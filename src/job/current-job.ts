@@ -1,0 +1,70 @@
+/** The job that the running code belongs to, found through the asynchronous context. */
+
+import { AsyncLocalStorage } from 'node:async_hooks'
+
+import type { EnqueueOptions } from './enqueue-options.ts'
+import { jobError } from './errors.ts'
+import type { JobHandle } from './job-handle.ts'
+import type { ArgsOf, JobFunction, JobModules, ResultOf } from './typed-jobs.ts'
+
+/** The running job, as its own code sees it. The methods may be taken out: `const { progress } = currentJob()`. */
+export interface CurrentJob {
+  /** The id of the job, the same in every attempt: fit as an idempotency key for outside systems. */
+  readonly id: string
+  /** The registered name, such as `mailer.sendWelcome`. */
+  readonly name: string
+  readonly queue: string
+  /** 1 in the first attempt. */
+  readonly attempt: number
+  readonly maxAttempts: number
+  /** Aborted when the job should stop: cancelled, timed out, the node stops, or its lease is lost. */
+  readonly signal: AbortSignal
+  /**
+   * Tells how far the job is.
+   *
+   * @param fraction From 0 to 1; stored at most about once a second.
+   */
+  readonly progress: (fraction: number) => void
+  /** Keeps a line of text with this attempt. */
+  readonly log: (text: string) => void
+  /** Enqueues another job by reference; see `runner.enqueue`. */
+  readonly enqueue: EnqueueByReference
+  /**
+   * Completes this job inside a transaction of the user's own, so that its effects happen exactly once: both are committed,
+   * or neither. When the lease of the job is stale it throws, which rolls the transaction back.
+   *
+   * @param tx The open transaction, on the database that holds the jobs.
+   * @param result What the job returns; what the handler returns afterwards is ignored.
+   */
+  readonly complete: (tx: unknown, result?: unknown) => Promise<void>
+}
+
+/** `enqueue` for functions only: needs no type of the runner, so jobs that start jobs have no circular types. */
+export type EnqueueByReference = <Fn extends JobFunction>(
+  fn: Fn,
+  args: ArgsOf<JobModules, Fn>,
+  options?: EnqueueOptions,
+) => Promise<JobHandle<ResultOf<JobModules, Fn>>>
+
+const running = new AsyncLocalStorage<CurrentJob>()
+
+/**
+ * The job that this code runs in, also after any `await` and in callbacks.
+ *
+ * @throws `ERR_NOT_IN_JOB` outside of a job.
+ */
+export function currentJob(): CurrentJob {
+  const current = running.getStore()
+  if (current === undefined) {
+    throw jobError(
+      'ERR_NOT_IN_JOB',
+      'currentJob() was called outside of a job; call it in a function that a runner runs, not while a module is loaded',
+    )
+  }
+  return current
+}
+
+/** Runs `fn` as the code of `current`; the runner's side of {@link currentJob}. */
+export function runInJob<Result>(current: CurrentJob, fn: () => Result): Result {
+  return running.run(current, fn)
+}
