@@ -1,0 +1,45 @@
+/**
+ * Runs a child in our place: it has the terminal, we pass signals on, outlive it, and end the way it ended.
+ *
+ * On Ctrl-C the terminal signals every process in the foreground, the child too, and npm then sends us the same signal
+ * again; were it passed on, the child would take one key press for two or three. So SIGINT is passed on only when there is
+ * no terminal, and signals that arrive together count as one.
+ */
+
+import { spawn } from 'node:child_process'
+import process from 'node:process'
+
+const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
+const TOGETHER_MS = 1_000
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {Promise<number>} the child's exit code
+ */
+export function runToTheEnd(command, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: 'inherit' })
+    let lastAt = -Infinity
+    const pass = (/** @type {NodeJS.Signals} */ signal) => {
+      const now = performance.now()
+      const isEcho = now - lastAt < TOGETHER_MS
+      if (!isEcho) lastAt = now
+      const fromTerminal = signal === 'SIGINT' && process.stdin.isTTY
+      if (!isEcho && !fromTerminal) child.kill(signal)
+    }
+    for (const signal of SIGNALS) process.on(signal, pass)
+    const unhook = () => {
+      for (const signal of SIGNALS) process.removeListener(signal, pass)
+    }
+    child.on('error', (error) => {
+      unhook()
+      reject(error)
+    })
+    child.on('exit', (code, signal) => {
+      unhook()
+      if (signal === null) resolve(code ?? 1)
+      else process.kill(process.pid, signal)
+    })
+  })
+}

@@ -1,0 +1,100 @@
+/** The suites that vitest runs, as data: for the orchestrator and for vitest.config.mjs, where each is a project. */
+
+import { existsSync, readdirSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
+
+import { root } from '../boot/common.mjs'
+
+/**
+ * @typedef {object} VitestSuite
+ * @property {string} name
+ * @property {string} in the folder (or the one file) its tests are in
+ * @property {string} [but] a file in the folder that another suite runs
+ * @property {number} testTimeoutMs for one test or hook, where it does not set its own
+ * @property {number} limitMs for the whole suite, which is killed then
+ * @property {number} workers how many files run at a time
+ * @property {boolean} [quick]
+ * @property {boolean} [needsBuild]
+ * @property {string[]} [globalSetup]
+ */
+
+const layersTest = 'test/package/layers.test.ts'
+
+/** @type {readonly VitestSuite[]} */
+export const vitestSuites = [
+  { name: 'layers', in: layersTest, testTimeoutMs: 10_000, limitMs: 60_000, workers: 1, quick: true },
+  { name: 'unit', in: 'src', testTimeoutMs: 5_000, limitMs: 120_000, workers: 2, quick: true },
+  { name: 'scripts', in: 'scripts', testTimeoutMs: 30_000, limitMs: 120_000, workers: 2 },
+  { name: 'golden', in: 'test/golden', testTimeoutMs: 10_000, limitMs: 120_000, workers: 2 },
+  { name: 'property', in: 'test/property', testTimeoutMs: 60_000, limitMs: 240_000, workers: 2 },
+  { name: 'conformance', in: 'test/conformance', testTimeoutMs: 20_000, limitMs: 240_000, workers: 2 },
+  { name: 'integration', in: 'test/integration', testTimeoutMs: 30_000, limitMs: 240_000, workers: 2 },
+  { name: 'processes', in: 'test/processes', testTimeoutMs: 60_000, limitMs: 240_000, workers: 1, needsBuild: true },
+  {
+    name: 'package',
+    in: 'test/package',
+    but: layersTest,
+    testTimeoutMs: 60_000,
+    limitMs: 240_000,
+    workers: 2,
+    needsBuild: true,
+    globalSetup: ['test/package/packed.setup.mjs'],
+  },
+]
+
+/** Folders of test/ that have tests but are not listed above: they run too, with middling settings. */
+export function foundSuites() {
+  const listed = new Set(vitestSuites.map((suite) => suite.in))
+  return foldersOf('test')
+    .filter((folder) => !listed.has(folder) && testFilesIn(folder).length > 0)
+    .map((folder) => ({
+      name: folder.slice('test/'.length),
+      in: folder,
+      testTimeoutMs: 30_000,
+      limitMs: 180_000,
+      workers: 2,
+      needsBuild: true,
+    }))
+}
+
+/**
+ * @param {Pick<VitestSuite, 'in' | 'but'>} suite
+ * @returns {string[]} its test files, relative to the root
+ */
+export function filesOf(suite) {
+  if (isTestFile(suite.in)) return existsSync(join(root, suite.in)) ? [suite.in] : []
+  return testFilesIn(suite.in).filter((file) => file !== suite.but)
+}
+
+/** @returns {string[]} the test files that no suite runs */
+export function strayTestFiles() {
+  const run = new Set([...vitestSuites, ...foundSuites()].flatMap(filesOf))
+  const folders = foldersOf('.').filter((folder) => folder !== 'node_modules' && folder !== 'dist')
+  return folders.flatMap(testFilesIn).filter((file) => !run.has(file))
+}
+
+/** @param {string} folder */
+function testFilesIn(folder) {
+  const path = join(root, folder)
+  if (!existsSync(path)) return []
+  const names = readdirSync(path, { recursive: true, encoding: 'utf8' })
+  return names
+    .filter((name) => isTestFile(name) && !name.split(sep).includes('node_modules'))
+    .map((name) => relative(root, join(path, name)).split(sep).join('/'))
+    .sort()
+}
+
+/** @param {string} folder */
+function foldersOf(folder) {
+  const path = join(root, folder)
+  if (!existsSync(path)) return []
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map((entry) => join(folder, entry.name).split(sep).join('/'))
+    .sort()
+}
+
+/** @param {string} name */
+function isTestFile(name) {
+  return /\.(test|spec)\.[cm]?[jt]sx?$/.test(name)
+}
