@@ -38,7 +38,7 @@ export const vitestSuites = [
     limitMs: 240_000,
     workers: 2,
     needsBuild: true,
-    globalSetup: ['test/package/packed.setup.mjs'],
+    globalSetup: ['test/package/packed.setup.ts'],
   },
 ]
 

@@ -1,0 +1,155 @@
+/** The first five minutes of a user, on the installed tarball. */
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+
+import { installedPackage, type UserFolder } from './installed-package.ts'
+import { manifest, root } from './package-files.ts'
+
+/** The program of the README, with and without annotations. */
+const IMAGES_TS = 'export async function resize(path: string, width: number) { return `${path}@${width}` }\n'
+const IMAGES_MJS = 'export async function resize(path, width) { return `${path}@${width}` }\n'
+const app = (images: string): string => `
+import { createRunner } from 'millrace'
+import * as images from '${images}'
+const runner = createRunner({ jobs: { images } })
+await runner.start()
+const job = await runner.enqueue(images.resize, ['photo.jpg', 300])
+console.log(await job.result())          // 'photo.jpg@300'
+await runner.stop()
+`
+const APP_CJS = `
+const { createRunner } = require('millrace')
+const images = { resize: async (path, width) => path + '@' + width }
+async function main() {
+  const runner = createRunner({ jobs: { images } })
+  await runner.start()
+  const job = await runner.enqueue(images.resize, ['photo.jpg', 300])
+  console.log(await job.result())
+  await runner.stop()
+}
+void main()
+`
+const RIGHT = { code: 0, stdout: 'photo.jpg@300\n', stderr: '' }
+
+let user: UserFolder
+beforeAll(async () => {
+  user = await installedPackage(inject('tarball'))
+}, 120_000)
+afterAll(() => user.remove())
+
+describe('the first program', () => {
+  it('runs as a JavaScript module', async () => {
+    user.write({ 'images.mjs': IMAGES_MJS, 'app.mjs': app('./images.mjs') })
+    expect(await user.run(process.execPath, ['app.mjs'])).toEqual(RIGHT)
+  })
+
+  it('runs as TypeScript through tsx', async () => {
+    user.write({ 'images.ts': IMAGES_TS, 'app.ts': app('./images.ts') })
+    expect(await user.run(join(root, 'node_modules/.bin/tsx'), ['app.ts'])).toEqual(RIGHT)
+  })
+
+  it('runs as TypeScript in a Node that strips types', async (context) => {
+    if (!Reflect.get(process.features, 'typescript')) context.skip(`Node ${process.versions.node} does not strip types`)
+    user.write({ 'images.ts': IMAGES_TS, 'app.ts': app('./images.ts') })
+    expect(await user.run(process.execPath, ['app.ts'])).toMatchObject({ code: 0, stdout: RIGHT.stdout })
+  })
+
+  it('runs as CommonJS that requires the package', async () => {
+    user.write({ 'app.cjs': APP_CJS })
+    expect(await user.run(process.execPath, ['app.cjs'])).toEqual(RIGHT)
+  })
+
+  it('compiles, with the type of the result', async () => {
+    const typed =
+      'const text: string = await job.result()\n// @ts-expect-error the width is a number\nawait runner.enqueue(images.resize, ["photo.jpg", "300"])\nconsole.log(text)\n'
+    user.write({ 'images.ts': IMAGES_TS, 'app.ts': `${app('./images.ts')}${typed}` })
+    const flags = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext', '--allowImportingTsExtensions']
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    const all = [tsc, ...flags, '--skipLibCheck', '--types', '', '--lib', 'es2023,dom,esnext.disposable', 'app.ts']
+    expect(await user.run(process.execPath, all)).toEqual({ code: 0, stdout: '', stderr: '' })
+  })
+})
+
+describe('the command', () => {
+  it('tells its version', async () => {
+    expect(await user.run('npx', ['--no-install', 'millrace', '--version'])).toMatchObject({
+      code: 0,
+      stdout: `${manifest.version}\n`,
+    })
+  })
+
+  it('tells how it is used', async () => {
+    const { code, stdout } = await user.run('npx', ['--no-install', 'millrace', '--help'])
+    expect(code).toBe(0)
+    expect(stdout).toContain('millrace')
+    expect(stdout).toContain('demo')
+  })
+
+  it('is a file that runs by itself', async () => {
+    expect(await user.run(join(user.path, 'node_modules/.bin/millrace'), ['--version'])).toMatchObject({ code: 0 })
+  })
+})
+
+describe('what is loaded', () => {
+  it('loads nothing but the stage runtime for millrace/stage', async () => {
+    const { files, builtins } = await loadedBy("await import('millrace/stage')")
+    const own = files.filter((file) => file.startsWith('millrace/'))
+    expect(own.length).toBeGreaterThan(0)
+    expect(own.filter((file) => !/^millrace\/dist\/(host|process|stage)\//.test(file))).toEqual([])
+    expect(files.filter((file) => !file.startsWith('millrace/'))).toEqual([])
+    expect(builtins).not.toContain('sqlite')
+  })
+
+  it('loads no database driver and touches no file before the first use of a runner', async () => {
+    const { files, builtins } = await loadedBy(
+      "const { createRunner } = await import('millrace')\ncreateRunner({ jobs: {}, database: 'sqlite:./untouched.db' })",
+    )
+    expect(files.filter((file) => file.startsWith('millrace/')).length).toBeGreaterThan(0)
+    expect(files.filter((file) => /^(pg|pg-.*|@photostructure\/sqlite)\//.test(file))).toEqual([])
+    expect(builtins).not.toContain('sqlite')
+    expect(existsSync(join(user.path, 'untouched.db'))).toBe(false)
+  })
+
+  it('sees what is loaded, in both module systems', async () => {
+    user.write({
+      'requires.mjs': "import { createRequire } from 'node:module'\ncreateRequire(import.meta.url)('commander')\n",
+    })
+    const { files } = await loadedBy("await import('./requires.mjs'); await import('devalue')")
+    expect(files.some((file) => file.startsWith('commander/'))).toBe(true)
+    expect(files.some((file) => file.startsWith('devalue/'))).toBe(true)
+  })
+})
+
+/** The files below node_modules and the built-in modules that a program makes Node load. */
+async function loadedBy(program: string): Promise<{ files: readonly string[]; builtins: readonly string[] }> {
+  user.write({
+    'trace-hooks.mjs': `
+      import { writeSync } from 'node:fs'
+      export async function load(url, context, next) {
+        writeSync(1, 'loaded ' + url + '\\n')
+        return next(url, context)
+      }
+    `,
+    'traced.mjs': `
+      import { Module, register } from 'node:module'
+      import { pathToFileURL } from 'node:url'
+      register('./trace-hooks.mjs', import.meta.url)
+      ${program}
+      for (const path of Object.keys(Module._cache)) console.log('loaded ' + pathToFileURL(path))
+      for (const name of process.moduleLoadList) console.log('builtin ' + name.replace(/^NativeModule /, ''))
+      process.exit()
+    `,
+  })
+  const { code, stdout, stderr } = await user.run(process.execPath, ['traced.mjs'])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  const tell = (word: string): string[] =>
+    stdout.split('\n').flatMap((line) => (line.startsWith(`${word} `) ? [line.slice(word.length + 1)] : []))
+  const files = tell('loaded').filter((url) => url.includes('/node_modules/'))
+  return {
+    files: [...new Set(files.map((url) => url.slice(url.indexOf('/node_modules/') + '/node_modules/'.length)))],
+    builtins: tell('builtin'),
+  }
+}
