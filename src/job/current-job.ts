@@ -64,7 +64,27 @@ export function currentJob(): CurrentJob {
   return current
 }
 
-/** Runs `fn` as the code of `current`; the runner's side of {@link currentJob}. */
+/**
+ * Runs `fn` as the code of `current`; the runner's side of {@link currentJob}.
+ *
+ * @param current Methods of a class are fine: they are called on `current`, however the job's code takes them.
+ */
 export function runInJob<Result>(current: CurrentJob, fn: () => Result): Result {
-  return running.run(current, fn)
+  return running.run(bound(current), fn)
+}
+
+function bound(current: CurrentJob): CurrentJob {
+  return Object.freeze({
+    id: current.id,
+    name: current.name,
+    queue: current.queue,
+    attempt: current.attempt,
+    maxAttempts: current.maxAttempts,
+    signal: current.signal,
+    progress: current.progress.bind(current),
+    log: current.log.bind(current),
+    // Binding loses the type parameters of a generic function, nothing else.
+    enqueue: current.enqueue.bind(current) as EnqueueByReference,
+    complete: current.complete.bind(current),
+  })
 }

@@ -24,6 +24,7 @@ export const JOB_ERRORS = {
   ERR_JOB_NOT_FOUND: 'no job of that id is stored',
   ERR_RESULT_TIMEOUT: 'the job did not end in the time that the caller waits',
   ERR_RESULT_NOT_KEPT: 'the job completed, but its result could not be kept',
+  ERR_STALE_LEASE: 'the attempt no longer holds its job: it was handed to another, or has ended',
   ERR_ILLEGAL_TRANSITION: 'an event does not apply to the state of the job',
 } as const
 

@@ -2,6 +2,10 @@
 
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 
+import type { RunnerError } from '../host/errors.ts'
+import { jobError } from './errors.ts'
+import { joinPath, pathStep } from './value-path.ts'
+
 /** One schema for each parameter of a job. */
 export type InputSchemas = readonly StandardSchemaV1[]
 
@@ -34,8 +38,55 @@ export interface InputIssue {
   readonly message: string
 }
 
-/** Checks args against schemas. Answers at once when all schemas do. */
+/**
+ * Checks args against schemas.
+ *
+ * @returns The outputs of the schemas, one for each, or everything that is wrong. A promise only when a schema answers one.
+ *   What a schema throws is thrown on.
+ */
 export function validateInput(schemas: InputSchemas, args: readonly unknown[]): InputResult | Promise<InputResult> {
-  void schemas
-  return { isValid: true, values: args }
+  const results: (Result | Promise<Result>)[] = []
+  let isAsync = false
+  for (const [index, schema] of schemas.entries()) {
+    const result = schema['~standard'].validate(args[index])
+    if (result instanceof Promise) {
+      isAsync = true
+      // When a later schema throws at once, nobody waits for this one any more.
+      result.catch(() => {})
+    }
+    results.push(result)
+  }
+  if (isAsync) return Promise.all(results).then((settled) => gather(settled, schemas, args))
+  // Without a promise among them, all are results.
+  return gather(results as Result[], schemas, args)
+}
+
+type Result = StandardSchemaV1.Result<unknown>
+
+function gather(results: readonly Result[], schemas: InputSchemas, args: readonly unknown[]): InputResult {
+  const issues: InputIssue[] = []
+  const values: unknown[] = []
+  for (const [index, result] of results.entries()) {
+    if (result.issues === undefined) values.push(result.value)
+    else for (const issue of result.issues) issues.push({ path: pathOf(index, issue.path), message: issue.message })
+  }
+  if (args.length > schemas.length) {
+    issues.push({ path: pathOf(schemas.length, undefined), message: `there are only ${schemas.length} parameters` })
+  }
+  return issues.length === 0 ? { isValid: true, values } : { isValid: false, issues }
+}
+
+function pathOf(index: number, path: StandardSchemaV1.Issue['path']): string {
+  const keys = (path ?? []).map((segment) => (typeof segment === 'object' ? segment.key : segment))
+  return joinPath('args', [index, ...keys].map(pathStep))
+}
+
+/** As many issues are listed in a message. */
+const MOST_LISTED = 20
+
+/** The error for args that do not fit; code `ERR_ARGS_INVALID`. The caller throws it. */
+export function argsInvalidError(jobName: string, issues: readonly InputIssue[]): RunnerError {
+  const listed = issues.slice(0, MOST_LISTED).map(({ path, message }) => `${path}: ${message}`)
+  if (issues.length > MOST_LISTED) listed.push(`and ${issues.length - MOST_LISTED} more`)
+  return jobError('ERR_ARGS_INVALID', `the args of job "${jobName}" do not fit its input schemas: ${listed.join('; ')}`)
 }

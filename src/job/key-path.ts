@@ -2,6 +2,7 @@
 
 import { jobError } from './errors.ts'
 import { isStorable } from './stored-text.ts'
+import { pathStep } from './value-path.ts'
 
 /** The option `key` of `job()`: a path into the args, or a function of the args. */
 export type KeyOption<Args extends readonly unknown[] = readonly unknown[]> = string | ((...args: Args) => string)
@@ -100,7 +101,7 @@ function walk(path: KeyPath, args: readonly unknown[], jobName: string): [value:
       )
     }
     value = Reflect.get(holder, step)
-    where += typeof step === 'number' ? `[${step}]` : `.${step}`
+    where += pathStep(step)
   }
   return [value, `key at ${where}`]
 }

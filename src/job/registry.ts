@@ -85,7 +85,7 @@ function exportedFunctions(modules: unknown, problems: string[]): [name: string,
       )
       continue
     }
-    for (const [exportName, fn] of functionsOf(module)) {
+    for (const [exportName, fn] of functionsOf(module, moduleName, problems)) {
       const name = `${moduleName}.${exportName}`
       if (isJobName(name)) found.push([name, fn])
       else problems.push(`${JSON.stringify(name.slice(0, 140))} cannot be the name of a job; ${JOB_NAME_RULE}`)
@@ -94,11 +94,27 @@ function exportedFunctions(modules: unknown, problems: string[]): [name: string,
   return found
 }
 
-function functionsOf(module: object): [exportName: string, fn: JobFunction][] {
-  const functions = Object.entries(module).filter((entry): entry is [string, JobFunction] => isJobFunction(entry[1]))
-  const isNamed = (fn: JobFunction): boolean => functions.some(([name, other]) => !isDefaultName(name) && other === fn)
+function functionsOf(module: object, moduleName: string, problems: string[]): [exportName: string, fn: JobFunction][] {
+  const functions = entriesOf(module, moduleName, problems).filter((entry): entry is [string, JobFunction] =>
+    isJobFunction(entry[1]),
+  )
+  const named = new Set(functions.filter(([name]) => !isDefaultName(name)).map(([, fn]) => fn))
   // Node.js shows the whole of a CommonJS module as "default" and, in newer versions, also as "module.exports".
-  return functions.filter(([name, fn]) => name !== 'module.exports' && !(isDefaultName(name) && isNamed(fn)))
+  return functions.filter(([name, fn]) => name !== 'module.exports' && !(name === 'default' && named.has(fn)))
+}
+
+function entriesOf(module: object, moduleName: string, problems: string[]): [string, unknown][] {
+  try {
+    return Object.entries(module)
+  } catch (error) {
+    // The exports of a module that is still loading cannot be read: it waits for the module that creates the runner.
+    const reason = error instanceof Error ? error.message : 'its exports throw'
+    problems.push(
+      `the exports of jobs.${moduleName} cannot be read (${reason}); if that module imports the one that creates the runner, ` +
+        'let it use currentJob().enqueue instead',
+    )
+    return []
+  }
 }
 
 function isDefaultName(name: string): boolean {
@@ -109,13 +125,9 @@ function isJobFunction(value: unknown): value is JobFunction {
   return typeof value === 'function' && !isClass(value)
 }
 
-/** The `prototype` property of a class cannot be written; that of a function can, and most functions have none. */
+/** The `prototype` property of a class cannot be written; that of a function can, if it has one. */
 function isClass(fn: object): boolean {
-  return Object.getOwnPropertyDescriptor(fn, 'prototype')?.writable === false && !isGenerator(fn)
-}
-
-function isGenerator(fn: object): boolean {
-  return /Generator/.test(Object.prototype.toString.call(fn))
+  return Object.getOwnPropertyDescriptor(fn, 'prototype')?.writable === false
 }
 
 function readAliases(byName: ReadonlyMap<string, RegisteredJob>, problems: string[]): Map<string, RegisteredJob> {
