@@ -1,0 +1,106 @@
+/**
+ * The default dispatcher: each event goes to one consumer, the one with the biggest outstanding demand first. Consumers with
+ * equal demand take turns when events come singly.
+ */
+
+import { RunnerError } from '../../host/errors.ts'
+import type { Subscription } from '../subscription-link.ts'
+import type { Delivery, DemandStep, Dispatcher, DispatchStep } from './dispatcher.ts'
+
+/** One consumer. */
+interface Entry {
+  readonly subscription: Subscription
+  /** Events it asked for and was not given yet. */
+  readonly demand: number
+}
+
+/** The state of a {@link demandDispatcher}. */
+export interface DemandState {
+  /** The consumers, biggest demand first; of equal ones, the one that changed last is last. */
+  readonly entries: readonly Entry[]
+  /** The demand of all entries together. */
+  readonly total: number
+  /** The largest ask that is no surprise: an option, or the first ask there was. */
+  readonly expected: number | undefined
+}
+
+/** Options of {@link demandDispatcher}. */
+export interface DemandDispatcherOptions {
+  /** A single ask for more than this is logged (`demand_over_max`), and counts all the same. Default: the first ask. */
+  readonly maxDemand?: number | undefined
+}
+
+/**
+ * Makes the dispatcher that gives each event to the consumer that asked for most.
+ *
+ * @throws `ERR_BAD_OPTIONS` when `maxDemand` is no integer >= 1.
+ */
+export function demandDispatcher<Event>(options: DemandDispatcherOptions = {}): Dispatcher<Event, DemandState> {
+  const { maxDemand } = options
+  if (maxDemand !== undefined && (!Number.isInteger(maxDemand) || maxDemand < 1)) {
+    throw new RunnerError('ERR_BAD_OPTIONS', `demandDispatcher: maxDemand must be an integer >= 1, not ${maxDemand}`)
+  }
+  return {
+    init: () => ({ entries: [], total: 0, expected: maxDemand }),
+    subscribe: (state, subscription) => ({
+      state: { ...state, entries: [...state.entries, { subscription, demand: 0 }] },
+    }),
+    cancel,
+    ask,
+    dispatch,
+    capacity: (state) => state.total,
+  }
+}
+
+function cancel<Event>(state: DemandState, subscription: Subscription): DemandStep<Event, DemandState> {
+  const { entries, expected } = state
+  const entry = entries.find((other) => other.subscription === subscription)
+  const remaining = entries.filter((other) => other !== entry)
+  return { state: { entries: remaining, total: state.total - (entry?.demand ?? 0), expected } }
+}
+
+function ask<Event>(state: DemandState, subscription: Subscription, count: number): DemandStep<Event, DemandState> {
+  const expected = state.expected ?? count
+  const at = state.entries.findIndex((entry) => entry.subscription === subscription)
+  const demand = (state.entries[at]?.demand ?? 0) + count
+  const next = { entries: moved(state.entries, at, { subscription, demand }), total: state.total + count, expected }
+  if (count <= expected) return { state: next }
+  return { state: next, log: { level: 'warn', code: 'demand_over_max', args: [expected, count] } }
+}
+
+function dispatch<Event>(state: DemandState, events: readonly Event[]): DispatchStep<Event, DemandState> {
+  const deliveries: Delivery<Event>[] = []
+  let { entries } = state
+  let taken = 0
+  for (let first = entries[0]; first !== undefined; first = entries[0]) {
+    const count = Math.min(first.demand, events.length - taken)
+    if (count === 0) break
+    const { subscription, demand } = first
+    // One consumer that takes everything is the common case, and then there is nothing to copy.
+    deliveries.push({ subscription, events: count === events.length ? events : events.slice(taken, taken + count) })
+    entries = moved(entries, 0, { subscription, demand: demand - count })
+    taken += count
+  }
+  const leftovers = taken === events.length ? NONE : events.slice(taken)
+  return { state: { entries, total: state.total - taken, expected: state.expected }, deliveries, leftovers }
+}
+
+const NONE: readonly never[] = []
+
+/** The entries with the one at `from` replaced by `entry`, which goes before the first that has less demand. */
+function moved(entries: readonly Entry[], from: number, entry: Entry): readonly Entry[] {
+  if (entries.length === 1) return [entry]
+  const next: Entry[] = []
+  let isPlaced = false
+  for (let index = 0; index < entries.length; index++) {
+    const other = entries[index]
+    if (other === undefined || index === from) continue
+    if (!isPlaced && other.demand < entry.demand) {
+      next.push(entry)
+      isPlaced = true
+    }
+    next.push(other)
+  }
+  if (!isPlaced) next.push(entry)
+  return next
+}

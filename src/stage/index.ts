@@ -1,0 +1,87 @@
+/**
+ * `millrace/stage`: back-pressured pipelines of supervised stages. It needs nothing of the job runner.
+ *
+ * A stage is a function that returns its callbacks. Events flow from producers to consumers, and only as far as consumers have
+ * asked: demand goes the other way.
+ */
+
+export { RunnerError } from '../host/errors.ts'
+export {
+  nodeHost,
+  type Clock,
+  type Host,
+  type Logger,
+  type LogLevel,
+  type LogRecord,
+  type Random,
+  type Timer,
+  type Trace,
+} from '../host/host.ts'
+
+export { type Caller } from '../process/call.ts'
+export {
+  type AutoShutdown,
+  type ChildSpec,
+  type RestartType,
+  type SupervisorOptions,
+  type SupervisorStrategy,
+} from '../process/child-spec.ts'
+export { ExitError, isClean, type ExitReason } from '../process/exit-reason.ts'
+export { type ProcessRef } from '../process/ref.ts'
+export { type Definition, type ProcessNode, type StartOptions } from '../process/runtime.ts'
+export {
+  supervisor,
+  type ChildCounts,
+  type ChildInfo,
+  type SupervisorDefinition,
+  type SupervisorRef,
+} from '../process/supervisor.ts'
+
+export { type BufferKeep } from './buffer.ts'
+export {
+  type AccepterOptions,
+  type CallAnswer,
+  type CancelCause,
+  type ConsumerCallbacks,
+  type Emission,
+  type EmitterOptions,
+  type ExitNotice,
+  type ProducerCallbacks,
+  type ProducerConsumerCallbacks,
+  type Self,
+  type StageCallbacks,
+  type SubscriptionMode,
+} from './callbacks.ts'
+export {
+  consumer,
+  producer,
+  producerConsumer,
+  type ConsumerDefinition,
+  type ProducerConsumerDefinition,
+  type ProducerDefinition,
+  type Source,
+  type SubscribeRequest,
+} from './definition.ts'
+export { demandDispatcher, type DemandDispatcherOptions, type DemandState } from './dispatchers/demand.ts'
+export {
+  type Delivery,
+  type DemandStep,
+  type Dispatcher,
+  type DispatcherLog,
+  type DispatchStep,
+  type SubscribeStep,
+} from './dispatchers/dispatcher.ts'
+export { type StageName, type StageSnapshot, type SubscriptionSnapshot, type SystemSnapshot } from './snapshot.ts'
+export {
+  type Accepts,
+  type ConsumerRef,
+  type DemandMode,
+  type Emits,
+  type ProducerConsumerRef,
+  type ProducerRef,
+  type StageKind,
+  type StageRef,
+} from './stage-ref.ts'
+export { type Subscription } from './subscription-link.ts'
+export { type CancelMode, type SubscriptionOptions, type SubscriptionRequest } from './subscription.ts'
+export { System, type SubscribeCallOptions, type SystemOptions } from './system.ts'

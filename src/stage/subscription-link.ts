@@ -1,0 +1,92 @@
+/**
+ * The handle of one subscription, the same object on both sides.
+ *
+ *     consumer's side:  pending ── subscribe sent ──▶ active ── last word or death notice arrives ──▶ ended
+ *     producer's side:  absent ── subscribe taken ──▶ present ── cancel, refusal or death notice ──▶ absent
+ *
+ * Each side's field is written by that side's stage alone. `asked` and `received` only ever grow and are there to be looked at.
+ */
+
+import { RunnerError } from '../host/errors.ts'
+import type { ExitReason } from '../process/exit-reason.ts'
+import { processOf } from '../process/ref.ts'
+import type { Process } from '../process/process.ts'
+import type { StageRef } from './stage-ref.ts'
+import type { SubscriptionOptions } from './subscription.ts'
+
+/** A consumer's subscription to a producer. Whoever holds the handle can ask and cancel. */
+export interface Subscription {
+  /** Unique within the system. */
+  readonly id: number
+  readonly consumer: StageRef
+  readonly producer: StageRef
+  readonly options: SubscriptionOptions
+  /** Whether the consumer still counts on it. */
+  readonly isActive: boolean
+  /**
+   * Asks for `count` further events on the consumer's behalf; 0 does nothing, and so does asking after the end. Meant for
+   * manual subscriptions; on an automatic one the events come on top (`excess_events`).
+   *
+   * @throws `ERR_BAD_DEMAND` when `count` is no integer >= 0.
+   */
+  ask(count: number): void
+  /** Ends the subscription; both sides learn the reason through `handleCancel`. Harmless after the end. */
+  cancel(reason: ExitReason): void
+}
+
+/** What the consumer keeps about a subscription. */
+export interface ConsumerSide {
+  readonly mode: 'automatic' | 'manual'
+  /** Events asked for and not yet received; kept in automatic mode only. */
+  due: number
+}
+
+/** The implementation of {@link Subscription}. */
+export class SubscriptionLink implements Subscription {
+  readonly id: number
+  readonly consumer: StageRef
+  readonly producer: StageRef
+  readonly options: SubscriptionOptions
+  /** Where asks go. */
+  readonly producerProcess: Process
+  /** Where events go. */
+  readonly consumerProcess: Process
+  /** Written by the consumer. */
+  state: 'pending' | 'active' | 'ended' = 'pending'
+  /** Written by the consumer; absent until its `handleSubscribe` answered, and after the end was handled. */
+  consumerSide: ConsumerSide | undefined
+  /** Written by the consumer: stops watching the producer. */
+  unwatchProducer: (() => void) | undefined
+  /** Written by the producer: stops watching the consumer. Present while the producer knows the subscription. */
+  unwatchConsumer: (() => void) | undefined
+  /** Events asked for since the beginning. */
+  asked = 0
+  /** Events that reached the consumer since the beginning. */
+  received = 0
+
+  constructor(id: number, consumer: StageRef, producer: StageRef, options: SubscriptionOptions) {
+    this.id = id
+    this.consumer = consumer
+    this.producer = producer
+    this.options = options
+    this.consumerProcess = processOf(consumer)
+    this.producerProcess = processOf(producer)
+  }
+
+  get isActive(): boolean {
+    return this.state !== 'ended' && this.consumerProcess.isAlive
+  }
+
+  ask(count: number): void {
+    if (!Number.isInteger(count) || count < 0) {
+      throw new RunnerError('ERR_BAD_DEMAND', `the demand of an ask must be an integer >= 0, not ${String(count)}`)
+    }
+    if (count === 0 || this.state === 'ended') return
+    this.asked += count
+    this.producerProcess.send({ type: 'ask', subscription: this, count })
+  }
+
+  cancel(reason: ExitReason): void {
+    if (this.state !== 'ended') this.producerProcess.send({ type: 'cancel', subscription: this, reason })
+  }
+}

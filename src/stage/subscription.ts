@@ -1,0 +1,101 @@
+/** The arithmetic of a subscription: its options, and how a message of events is cut into batches and asks. Pure. */
+
+import { RunnerError } from '../host/errors.ts'
+
+const CANCEL_MODES = ['permanent', 'transient', 'temporary'] as const
+const DEFAULT_MAX_DEMAND = 1000
+
+/**
+ * What losing a subscription does to its consumer: `permanent` stops it, `transient` stops it unless the reason is clean,
+ * `temporary` lets it live on.
+ */
+export type CancelMode = (typeof CANCEL_MODES)[number]
+
+/** The options of a subscription as both sides see them. Unknown ones travel along. */
+export interface SubscriptionOptions {
+  /** The most events in flight, as long as nobody asks by hand. */
+  readonly maxDemand: number
+  /** The consumer asks again when no more than this many events are in flight. */
+  readonly minDemand: number
+  readonly cancel: CancelMode
+  readonly [option: string]: unknown
+}
+
+/** A wish to subscribe, without whom to. */
+export interface SubscriptionRequest {
+  /** An integer >= 1. Default: 1000. */
+  readonly maxDemand?: number | undefined
+  /** An integer from 0 to `maxDemand` - 1. Default: half of `maxDemand`, rounded down. */
+  readonly minDemand?: number | undefined
+  /** Default: `permanent`. */
+  readonly cancel?: CancelMode | undefined
+  /** Whatever both `handleSubscribe` callbacks, or the dispatcher, want to know. */
+  readonly [option: string]: unknown
+}
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws `ERR_BAD_OPTIONS` when a value is out of its bounds.
+ */
+export function parseSubscriptionOptions(request: SubscriptionRequest): SubscriptionOptions {
+  const { to: _, ...options } = request
+  const maxDemand = request.maxDemand ?? DEFAULT_MAX_DEMAND
+  const minDemand = request.minDemand ?? Math.floor(maxDemand / 2)
+  const cancel = request.cancel ?? 'permanent'
+  if (!Number.isInteger(maxDemand) || maxDemand < 1) {
+    throw badOption(`maxDemand must be an integer >= 1, not ${String(maxDemand)}`)
+  }
+  if (!Number.isInteger(minDemand) || minDemand < 0 || minDemand >= maxDemand) {
+    throw badOption(`minDemand must be an integer from 0 to ${maxDemand - 1} (maxDemand - 1), not ${String(minDemand)}`)
+  }
+  if (!CANCEL_MODES.includes(cancel)) {
+    throw badOption(`cancel must be one of ${CANCEL_MODES.join(', ')}, not ${String(cancel)}`)
+  }
+  return { ...options, maxDemand, minDemand, cancel }
+}
+
+function badOption(mistake: string): RunnerError {
+  return new RunnerError('ERR_BAD_OPTIONS', `bad subscription option: ${mistake}`)
+}
+
+/** The part of a message that one `handleEvents` call gets. */
+export interface Batch {
+  readonly size: number
+  /** What to ask for when the batch is handled; 0 is nothing. */
+  readonly ask: number
+  /** How many of these events nobody had asked for. */
+  readonly excess: number
+}
+
+/** What to do with one message. */
+export interface BatchPlan {
+  readonly batches: readonly Batch[]
+  /** Events asked for and not yet received, once all of `batches` is done. */
+  readonly due: number
+}
+
+/**
+ * Cuts a message of `count` events into batches of at most `maxDemand - minDemand`, in order. A batch that brings `due` down to
+ * `minDemand` or below is followed by an ask that fills it up to `maxDemand`. Nothing is carried from message to message.
+ *
+ * @param due Events asked for and not yet received.
+ */
+export function planBatches(due: number, count: number, options: SubscriptionOptions): BatchPlan {
+  const { maxDemand, minDemand } = options
+  const largest = maxDemand - minDemand
+  const batches: Batch[] = []
+  // What was asked for before this message came; asks made on the way do not cover its events.
+  let allowance = due
+  let remainingDue = due
+  for (let left = count; left > 0; left -= largest) {
+    const size = Math.min(left, largest)
+    const expected = Math.min(size, allowance)
+    allowance -= expected
+    remainingDue -= expected
+    const ask = remainingDue <= minDemand ? maxDemand - remainingDue : 0
+    remainingDue += ask
+    batches.push({ size, ask, excess: size - expected })
+  }
+  return { batches, due: remainingDue }
+}

@@ -1,0 +1,116 @@
+/** The system: where stages and supervisors run. */
+
+import { nodeHost, type Host } from '../host/host.ts'
+import type { ExitReason } from '../process/exit-reason.ts'
+import { processOf, type ProcessRef } from '../process/ref.ts'
+import { Runtime, type Definition, type StartOptions } from '../process/runtime.ts'
+import type { SubscribeRequest } from './definition.ts'
+import { openSubscription } from './open-subscription.ts'
+import type { Replacement } from './protocol.ts'
+import { stageSnapshot, type SystemSnapshot } from './snapshot.ts'
+import type { ConsumerRef } from './stage-ref.ts'
+import type { Subscription, SubscriptionLink } from './subscription-link.ts'
+
+/** Options of a {@link System}. */
+export interface SystemOptions {
+  /** Where time, chance and log come from. Default: the Node.js process. */
+  readonly host?: Host | undefined
+}
+
+/** Options of {@link System.subscribe}. */
+export interface SubscribeCallOptions {
+  /** Whether to resolve at once, without waiting for the consumer to have subscribed. Default: `false`. */
+  readonly async?: boolean | undefined
+}
+
+/** A set of processes that know each other by name. An idle system does not keep the program alive. */
+export class System implements AsyncDisposable {
+  readonly #runtime: Runtime
+
+  constructor(options: SystemOptions = {}) {
+    this.#runtime = new Runtime(options.host ?? nodeHost())
+  }
+
+  /**
+   * Starts a stage or a supervisor that nobody supervises, and resolves when it is up: its function has returned and its
+   * `subscribeTo` is done.
+   *
+   * @throws What the stage's function threw; ExitError when it ended while starting; `ERR_NAME_TAKEN`; `ERR_SYSTEM_STOPPED`.
+   */
+  start<Ref extends ProcessRef>(definition: Definition<Ref>, options?: StartOptions): Promise<Ref> {
+    return this.#runtime.start(definition, options)
+  }
+
+  /**
+   * Makes a running consumer subscribe, and resolves when it has told the producer. A subscription to a name that nobody has
+   * ends a consumer with `noproc`, unless it is temporary: then it is over from the beginning.
+   *
+   * @throws `ERR_BAD_OPTIONS`; `ERR_NOT_A_CONSUMER`; `ERR_NOT_A_PRODUCER`; `ERR_AMBIGUOUS_PRODUCER` for a definition that runs
+   *   more than once; ExitError when the consumer is gone.
+   */
+  subscribe<In>(
+    consumer: ConsumerRef<In>,
+    request: NoInfer<SubscribeRequest<In>>,
+    options?: SubscribeCallOptions,
+  ): Promise<Subscription> {
+    return this.#subscribe(consumer, request, undefined, options)
+  }
+
+  /**
+   * Replaces a subscription by another one in one step; events that the old one had asked for and not got are credited to the
+   * new one. The consumer loses the old one in the end, so a permanent one stops it: only replace temporary ones.
+   *
+   * @throws The same as {@link System.subscribe}.
+   */
+  resubscribe<In = unknown>(
+    subscription: Subscription,
+    reason: ExitReason,
+    request: SubscribeRequest<In>,
+    options?: SubscribeCallOptions,
+  ): Promise<Subscription> {
+    // Every subscription is a SubscriptionLink; Subscription is an interface only to hide what is inside.
+    const replaces: Replacement = { subscription: subscription as SubscriptionLink, reason }
+    return this.#subscribe(subscription.consumer, request, replaces, options)
+  }
+
+  /** The process of that name. */
+  whereis(name: string): ProcessRef | undefined {
+    return this.#runtime.registry.named(name)?.ref
+  }
+
+  /** Resolves when no message waits and no callback runs. Timers and sockets of the program are not looked at. */
+  idle(): Promise<void> {
+    return this.#runtime.scheduler.idle()
+  }
+
+  /** A live picture: the supervision tree and the stage graph, as plain data. */
+  inspect(): SystemSnapshot {
+    const processes = [...this.#runtime.registry.all()].sort((one, other) => one.id - other.id)
+    return { supervision: this.#runtime.inspect(), stages: processes.flatMap(stageSnapshot) }
+  }
+
+  /**
+   * Stops everything in reverse order of starting, each after the mail it has, with `shutdown`. A stage that takes longer than
+   * 5 seconds is killed; a supervisor takes as long as its children are given. Nothing can be started afterwards.
+   */
+  stop(): Promise<void> {
+    return this.#runtime.stop()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #subscribe<In>(
+    consumer: ProcessRef,
+    request: SubscribeRequest<In>,
+    replaces: Replacement | undefined,
+    options: SubscribeCallOptions = {},
+  ): Promise<Subscription> {
+    const process = processOf(consumer)
+    const subscription = openSubscription(this.#runtime, process, request)
+    if (options.async === true) process.send({ type: 'subscribeTo', subscription, replaces, from: undefined })
+    else await process.ask((from) => ({ type: 'subscribeTo', subscription, replaces, from }))
+    return subscription
+  }
+}
