@@ -1,0 +1,17 @@
+/** Points in time in the forms people and programs read. The rest of the code counts milliseconds since 1970. */
+
+/** The date object of a point in time. */
+export function toDate(ms: number): Date {
+  return new Date(ms)
+}
+
+/** The ISO 8601 text of a point in time, in UTC. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+/** The point in time that an ISO 8601 text names; null when it names none. */
+export function parseIsoTime(text: string): number | null {
+  const ms = Date.parse(text)
+  return Number.isNaN(ms) ? null : ms
+}

@@ -1,0 +1,64 @@
+/** millrace: a background job runner built on demand. */
+
+export { createRunner } from './runner/create-runner.ts'
+export { batchJob, createClient } from './runner/planned.ts'
+export { job, type JobOptions } from './job/job-definition.ts'
+export { currentJob, type CurrentJob, type EnqueueByReference } from './job/current-job.ts'
+export {
+  cancel,
+  discard,
+  retry,
+  snooze,
+  isOutcome,
+  type CancelOutcome,
+  type DiscardOutcome,
+  type Outcome,
+  type RetryOptions,
+  type RetryOutcome,
+  type SnoozeOutcome,
+} from './job/outcome.ts'
+export {
+  ConfigurationError,
+  JobCancelledError,
+  JobFailedError,
+  JobNotFoundError,
+  ResultNotKeptError,
+  ResultTimeoutError,
+} from './job/errors.ts'
+export { RunnerError } from './host/errors.ts'
+export type { Duration } from './job/duration.ts'
+export type { EnqueueOptions } from './job/enqueue-options.ts'
+export type { EnqueueStatus, JobHandle, ResultOptions } from './job/job-handle.ts'
+export { JOB_STATES, type ErrorRecord, type JobState } from './job/job.ts'
+export type { BackoffOption, BackoffRange } from './job/retry-policy.ts'
+export type {
+  ArgsOf,
+  DefinedJob,
+  EnqueuedHandles,
+  EnqueueEntries,
+  EnqueueEntry,
+  JobFunction,
+  JobModules,
+  JobName,
+  JobTarget,
+  ResultOf,
+} from './job/typed-jobs.ts'
+export type { Explanation, WaitReason } from './queue/explain.ts'
+export type { KeepOption, QueueOptions, RunnerOptions } from './runner/config.ts'
+export type { AttemptEvent, JobExceptionEvent, JobStopEvent, QueueDepthEvent, RunnerEvents } from './runner/events.ts'
+export type { AttemptInfo, JobInfo, JobSummary } from './runner/job-view.ts'
+export type {
+  DeadLetters,
+  Inspection,
+  JobFilterOptions,
+  JobList,
+  ListOptions,
+  QueueInfo,
+  Runner,
+  SkippedJob,
+  StartOptions,
+  StopOptions,
+} from './runner/runner.ts'
+export type { NodeInspection } from './runner/worker-node.ts'
+export type { MigrationReport } from './store/store.ts'
+export type { Clock, Host, Logger, LogLevel, LogRecord, Random, Timer, Trace } from './host/host.ts'

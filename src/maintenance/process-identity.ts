@@ -1,0 +1,57 @@
+/**
+ * Who this process is on its host, and whether another process of the same host still lives.
+ *
+ * A pid means something only inside one boot and one pid namespace, and a pid is used again. So a process is named by its
+ * pid, the time it began, and the scope in which both hold. Where the operating system does not tell (outside Linux), the
+ * scope is unknown and nothing is ever concluded from a pid.
+ */
+
+import { readFileSync, readlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
+
+/** A process by its place in the world. */
+export interface ProcessIdentity {
+  readonly host: string
+  readonly pid: number
+  readonly pidScope: string | null
+  readonly pidStart: string | null
+}
+
+/** This process. */
+export function ownIdentity(): ProcessIdentity {
+  return { host: hostname(), pid: process.pid, pidScope: ownPidScope(), pidStart: startOf(process.pid) }
+}
+
+/**
+ * Whether `other` is certainly gone: it ran in the same boot and pid namespace as this process, and no process has its pid
+ * now, or a later one has.
+ */
+export function isCertainlyGone(other: ProcessIdentity, own: ProcessIdentity): boolean {
+  if (own.pidScope === null || own.pidScope !== other.pidScope || other.pidStart === null) return false
+  return startOf(other.pid) !== other.pidStart
+}
+
+function ownPidScope(): string | null {
+  const boot = orNull(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())
+  const namespace = orNull(() => readlinkSync('/proc/self/ns/pid'))
+  return boot === null || namespace === null ? null : `${boot} ${namespace}`
+}
+
+/** The start time of a process in clock ticks since boot; null when there is none, or when it is a zombie waiting for its parent. */
+function startOf(pid: number): string | null {
+  const stat = orNull(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  if (stat === null) return null
+  // The second field, the command, may hold spaces and parentheses; the fields after its last parenthesis are plain.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const state = fields[0]
+  return state === 'Z' || state === 'X' ? null : (fields[19] ?? null)
+}
+
+/** What the operating system does not tell is unknown, not an error. */
+function orNull<T>(read: () => T): T | null {
+  try {
+    return read()
+  } catch {
+    return null
+  }
+}

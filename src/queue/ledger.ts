@@ -1,0 +1,119 @@
+/**
+ * The ledger: what this node holds under lease, and which stage has each job in its hands.
+ *
+ *     claimer ──add──▶ producer ──move──▶ consumer ──move──▶ acker ──move──▶ outbox ──remove──▶ (the store knows)
+ *
+ * Each hand-over is written down in the same turn in which the events are sent, so when a stage dies the ledger knows every
+ * job that died with it, the ones in its mailbox included. Those go back to the store at once. A job in the outbox belongs
+ * to the ack writer, which no stage's death touches.
+ */
+
+import type { Clock } from '../host/host.ts'
+import type { ClaimedJob } from '../job/job.ts'
+
+/** Whoever can hold jobs: a running stage. */
+export interface Holder {
+  readonly isAlive: boolean
+}
+
+/** The ack writer's outbox: a holder that never dies. */
+export const OUTBOX: Holder = { isAlive: true }
+
+interface Entry {
+  readonly job: ClaimedJob
+  /** Monotonic time at which the claim's answer arrived. */
+  readonly receivedAt: number
+  holder: Holder
+}
+
+/** What this node holds. One per node; changed only through its methods. */
+export class Ledger {
+  readonly #entries = new Map<string, Entry>()
+  readonly #clock: Clock
+  readonly #onOrphans: (jobs: readonly ClaimedJob[]) => void
+
+  /** @param onOrphans Takes jobs that no living stage holds any more; the ledger has forgotten them by then. */
+  constructor(clock: Clock, onOrphans: (jobs: readonly ClaimedJob[]) => void) {
+    this.#clock = clock
+    this.#onOrphans = onOrphans
+  }
+
+  /** How many jobs the node holds. */
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** Writes down newly claimed jobs. When the holder is dead already, they are orphans. */
+  add(jobs: readonly ClaimedJob[], holder: Holder): void {
+    const receivedAt = this.#clock.monotonic()
+    for (const job of jobs) this.#entries.set(job.id, { job, receivedAt, holder })
+    if (!holder.isAlive) this.release(holder)
+  }
+
+  /**
+   * Writes down that jobs changed hands. A job that the node no longer holds under that lease is passed over: it was handed
+   * back while the stage still worked on it.
+   */
+  move(jobs: readonly ClaimedJob[], holder: Holder): void {
+    for (const job of jobs) {
+      const entry = this.#entries.get(job.id)
+      if (entry?.job.lease === job.lease) entry.holder = holder
+    }
+    if (!holder.isAlive) this.release(holder)
+  }
+
+  /** Whether the node still holds the job under that very lease. */
+  holds(job: ClaimedJob): boolean {
+    return this.#entries.get(job.id)?.job.lease === job.lease
+  }
+
+  /** How long the job has been on this node, in milliseconds; 0 when it is not. */
+  heldMs(job: ClaimedJob): number {
+    const entry = this.#entries.get(job.id)
+    return entry === undefined ? 0 : this.#clock.monotonic() - entry.receivedAt
+  }
+
+  /** Forgets jobs whose end the store has taken, or that were handed back. */
+  remove(jobs: readonly { readonly id: string; readonly lease: string }[]): void {
+    for (const { id, lease } of jobs) {
+      if (this.#entries.get(id)?.job.lease === lease) this.#entries.delete(id)
+    }
+  }
+
+  /** A holder died: all it held become orphans. */
+  release(holder: Holder): void {
+    this.#orphan((entry) => entry.holder === holder)
+  }
+
+  /** Takes out every job that `isWanted` names, outbox excepted, and answers them; the caller hands them back. */
+  take(isWanted: (job: ClaimedJob) => boolean): ClaimedJob[] {
+    const taken: ClaimedJob[] = []
+    for (const { job, holder } of this.#entries.values()) {
+      if (holder !== OUTBOX && isWanted(job)) taken.push(job)
+    }
+    this.remove(taken)
+    return taken
+  }
+
+  /** Forgets everything: the node lost all its leases. */
+  clear(): void {
+    this.#entries.clear()
+  }
+
+  /** The jobs of a queue that no handler has yet: the ones in buffers and mailboxes, by the caller's judgement of which run. */
+  waiting(queue: string, isRunning: (id: string) => boolean): string[] {
+    const ids: string[] = []
+    for (const { job, holder } of this.#entries.values()) {
+      if (job.queue === queue && holder !== OUTBOX && !isRunning(job.id)) ids.push(job.id)
+    }
+    return ids
+  }
+
+  #orphan(isOrphan: (entry: Entry) => boolean): void {
+    const orphans: ClaimedJob[] = []
+    for (const entry of this.#entries.values()) if (isOrphan(entry)) orphans.push(entry.job)
+    if (orphans.length === 0) return
+    this.remove(orphans)
+    this.#onOrphans(orphans)
+  }
+}

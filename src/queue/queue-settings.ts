@@ -1,0 +1,33 @@
+/** The settings of a queue on this node. */
+
+/** How long ended jobs are kept, in milliseconds; 0 keeps none. */
+export interface KeepSettings {
+  readonly completedMs: number
+  readonly cancelledMs: number
+  /** Failed jobs are always kept for a while. */
+  readonly failedMs: number
+}
+
+/** The settings of a queue, checked and complete. */
+export interface QueueSettings {
+  /** How many consumers run its jobs on one node. */
+  readonly concurrency: number
+  /** How many jobs a consumer may hold. */
+  readonly maxDemand: number
+  /** How many jobs the producer claims ahead of demand. */
+  readonly prefetch: number
+  /** How long an attempt may take where neither the job nor its code says. */
+  readonly timeoutMs: number
+  readonly keep: KeepSettings
+}
+
+const HOUR_MS = 3_600_000
+
+/** A queue of which the configuration says nothing. */
+export const DEFAULT_QUEUE: QueueSettings = {
+  concurrency: 10,
+  maxDemand: 1,
+  prefetch: 0,
+  timeoutMs: 15 * 60_000,
+  keep: { completedMs: 24 * HOUR_MS, cancelledMs: 24 * HOUR_MS, failedMs: 30 * 24 * HOUR_MS },
+}

@@ -1,0 +1,266 @@
+/**
+ * The jobs whose handlers run on this node now. One timer serves them all: it writes down which were really started (those
+ * still running after 250 ms), flushes progress and log lines, and enforces deadlines.
+ *
+ *                 begin                          settle
+ *     (claimed) ─────────▶ running ───────────────────────────────▶ gone
+ *                             │ stop(reason)                          ▲
+ *                             ▼                                       │ settle, or the grace is over: the slot is free,
+ *                          stopping: its signal fired ────────────────┘ a late result goes nowhere
+ */
+
+import type { Host, Timer } from '../host/host.ts'
+import type { ClaimedJob } from '../job/job.ts'
+import type { HeldJob, ProgressNote } from '../store/store.ts'
+
+/** Why a running job was told to stop. */
+export type StopReason =
+  | { readonly type: 'timeout'; readonly timeoutMs: number }
+  /** Somebody cancelled it. */
+  | { readonly type: 'cancelled' }
+  /** The node stops, or its stage died: the job goes back and runs again. */
+  | { readonly type: 'interrupted' }
+  /** The lease is gone; whatever the handler does now, the store refuses it. */
+  | { readonly type: 'lease-lost' }
+
+/** A job whose handler runs. */
+export interface RunningJob {
+  readonly job: ClaimedJob
+  /** Fires when the handler ought to stop. */
+  readonly signal: AbortSignal
+  /** Monotonic time of the start. */
+  readonly startedAt: number
+  /** The newest progress and the lines not recorded yet; read once, at the end. */
+  takeNotes(): { readonly progress: number | null; readonly logs: readonly string[] }
+  setProgress(fraction: number): void
+  addLog(line: string): void
+  /** The reason why it was told to stop, if it was. */
+  readonly stopReason: StopReason | undefined
+}
+
+/** What the running jobs need. */
+export interface RunningJobsOptions {
+  /** Writes down that the jobs were started. */
+  readonly markStarted: (held: readonly HeldJob[]) => void
+  readonly recordProgress: (notes: readonly ProgressNote[]) => void
+  /** How long a handler may run on after its signal fired. Default: 5,000. */
+  readonly graceMs?: number | undefined
+}
+
+/** A start is worth a write only for jobs that run longer than this. */
+const MARK_AFTER_MS = 250
+const FLUSH_NOTES_MS = 1_000
+/** Log lines kept for one attempt between two flushes; more are dropped, with a line that says so. */
+const MOST_LINES = 200
+
+class Run implements RunningJob {
+  readonly job: ClaimedJob
+  readonly startedAt: number
+  readonly deadline: number
+  readonly onGivenUp: (reason: StopReason) => void
+  readonly #controller = new AbortController()
+  stopReason: StopReason | undefined
+  giveUpAt = Infinity
+  isMarked: boolean
+  #progress: number | null = null
+  #logs: string[] = []
+  #dropped = 0
+
+  constructor(
+    job: ClaimedJob,
+    start: { now: number; deadline: number; isMarked: boolean },
+    onGivenUp: (reason: StopReason) => void,
+  ) {
+    this.job = job
+    this.startedAt = start.now
+    this.deadline = start.deadline
+    this.isMarked = start.isMarked
+    this.onGivenUp = onGivenUp
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get hasNotes(): boolean {
+    return this.#progress !== null || this.#logs.length > 0
+  }
+
+  abort(error: Error): void {
+    this.#controller.abort(error)
+  }
+
+  setProgress(fraction: number): void {
+    this.#progress = fraction
+  }
+
+  addLog(line: string): void {
+    if (this.#logs.length < MOST_LINES) this.#logs.push(line)
+    else this.#dropped += 1
+  }
+
+  takeNotes(): { readonly progress: number | null; readonly logs: readonly string[] } {
+    const logs = this.#dropped === 0 ? this.#logs : [...this.#logs, `(${this.#dropped} more lines were dropped)`]
+    const notes = { progress: this.#progress, logs }
+    this.#progress = null
+    this.#logs = []
+    this.#dropped = 0
+    return notes
+  }
+}
+
+/** The running jobs of a node. */
+export class RunningJobs {
+  readonly #host: Host
+  readonly #options: RunningJobsOptions
+  readonly #graceMs: number
+  readonly #runs = new Map<string, Run>()
+  #timer: Timer | undefined
+  #timerAt = Infinity
+  #notesAt = 0
+  #emptyWaiters: (() => void)[] = []
+
+  constructor(host: Host, options: RunningJobsOptions) {
+    this.#host = host
+    this.#options = options
+    this.#graceMs = options.graceMs ?? 5_000
+  }
+
+  get size(): number {
+    return this.#runs.size
+  }
+
+  has(id: string): boolean {
+    return this.#runs.has(id)
+  }
+
+  /**
+   * A handler is about to run.
+   *
+   * @param start `timeoutMs` from now the job is told to stop; `isMarked` when its start is written down already.
+   * @param onGivenUp Called at most once, when the handler outlived its grace: the attempt ends without it.
+   */
+  begin(
+    job: ClaimedJob,
+    start: { timeoutMs: number; isMarked: boolean },
+    onGivenUp: (reason: StopReason) => void,
+  ): RunningJob {
+    const now = this.#host.clock.monotonic()
+    const run = new Run(job, { now, deadline: now + start.timeoutMs, isMarked: start.isMarked }, onGivenUp)
+    this.#runs.set(job.id, run)
+    this.#armFor(Math.min(run.deadline, run.isMarked ? Infinity : now + MARK_AFTER_MS))
+    return run
+  }
+
+  /** The handler settled, or its attempt was given up. */
+  end(running: RunningJob): void {
+    if (this.#runs.get(running.job.id) !== running) return
+    this.#runs.delete(running.job.id)
+    if (this.#runs.size > 0) return
+    const waiters = this.#emptyWaiters
+    this.#emptyWaiters = []
+    for (const resolve of waiters) resolve()
+  }
+
+  /** A handler has something to tell; it is written with the next flush. */
+  noted(): void {
+    if (this.#notesAt === 0) this.#notesAt = this.#host.clock.monotonic() + FLUSH_NOTES_MS
+    this.#armFor(this.#notesAt)
+  }
+
+  /** Tells one attempt to stop: its signal fires, and after the grace it is given up. The first reason stays. */
+  stop(held: HeldJob, reason: StopReason, error: Error): void {
+    const run = this.#runs.get(held.id)
+    if (run === undefined || run.job.lease !== held.lease) return
+    this.#stopRun(run, reason, error)
+  }
+
+  /** The same, whatever the lease. */
+  stopById(id: string, reason: StopReason, error: Error): void {
+    const run = this.#runs.get(id)
+    if (run !== undefined) this.#stopRun(run, reason, error)
+  }
+
+  /** Tells every attempt to stop. */
+  stopAll(reason: StopReason, error: Error): void {
+    for (const run of [...this.#runs.values()]) this.#stopRun(run, reason, error)
+  }
+
+  /** Resolves when nothing runs, or after `ms` milliseconds: true when nothing runs. */
+  async whenEmpty(ms: number): Promise<boolean> {
+    if (this.#runs.size === 0) return true
+    await new Promise<void>((resolve) => {
+      const timer = this.#host.clock.after(ms, resolve)
+      this.#emptyWaiters.push(() => {
+        timer.cancel()
+        resolve()
+      })
+    })
+    return this.#runs.size === 0
+  }
+
+  /** Gives up on everything that still runs, without waiting for any grace. */
+  giveUpAll(): void {
+    for (const run of [...this.#runs.values()]) this.#giveUp(run, run.stopReason ?? { type: 'interrupted' })
+    this.#timer?.cancel()
+    this.#timerAt = Infinity
+  }
+
+  #stopRun(run: Run, reason: StopReason, error: Error): void {
+    if (run.stopReason !== undefined) return
+    run.stopReason = reason
+    run.giveUpAt = this.#host.clock.monotonic() + this.#graceMs
+    this.#armFor(run.giveUpAt)
+    run.abort(error)
+  }
+
+  #giveUp(run: Run, reason: StopReason): void {
+    this.end(run)
+    run.onGivenUp(reason)
+  }
+
+  #armFor(at: number): void {
+    if (at >= this.#timerAt) return
+    this.#timer?.cancel()
+    this.#timerAt = at
+    this.#timer = this.#host.clock.after(Math.max(0, at - this.#host.clock.monotonic()), () => this.#tick(), {
+      keepAlive: false,
+    })
+  }
+
+  #tick(): void {
+    this.#timerAt = Infinity
+    const now = this.#host.clock.monotonic()
+    const isNotesDue = this.#notesAt !== 0 && this.#notesAt <= now
+    if (isNotesDue) this.#notesAt = 0
+    const marks: HeldJob[] = []
+    const notes: ProgressNote[] = []
+    let nextAt = this.#notesAt === 0 ? Infinity : this.#notesAt
+    for (const run of [...this.#runs.values()]) {
+      const { id, lease, attempt } = run.job
+      if (!run.isMarked && run.startedAt + MARK_AFTER_MS <= now) {
+        run.isMarked = true
+        marks.push({ id, lease })
+      }
+      if (isNotesDue && run.hasNotes) notes.push({ id, lease, attempt, ...run.takeNotes() })
+      if (run.stopReason === undefined && run.deadline <= now) {
+        const timeoutMs = run.deadline - run.startedAt
+        this.#stopRun(
+          run,
+          { type: 'timeout', timeoutMs },
+          new DOMException(`the job ran longer than ${timeoutMs} ms`, 'TimeoutError'),
+        )
+      }
+      if (run.giveUpAt <= now && run.stopReason !== undefined) this.#giveUp(run, run.stopReason)
+      else
+        nextAt = Math.min(
+          nextAt,
+          run.isMarked ? Infinity : run.startedAt + MARK_AFTER_MS,
+          run.stopReason === undefined ? run.deadline : run.giveUpAt,
+        )
+    }
+    if (marks.length > 0) this.#options.markStarted(marks)
+    if (notes.length > 0) this.#options.recordProgress(notes)
+    if (nextAt < Infinity) this.#armFor(nextAt)
+  }
+}

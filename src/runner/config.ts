@@ -1,0 +1,222 @@
+/** The configuration: read once, every problem reported at once, then frozen. */
+
+import { isProduction } from '../host/environment.ts'
+import type { Host } from '../host/host.ts'
+import { durationProblem, parseDuration, type Duration } from '../job/duration.ts'
+import { ConfigurationError } from '../job/errors.ts'
+import { notAvailableError } from '../job/not-available.ts'
+import { optionReader, queueNameProblem, type OptionReader } from '../job/option-reader.ts'
+import { buildRegistry, type Registry } from '../job/registry.ts'
+import type { JobModules } from '../job/typed-jobs.ts'
+import { DEFAULT_QUEUE, type KeepSettings, type QueueSettings } from '../queue/queue-settings.ts'
+import type { KeepPolicy } from '../store/store.ts'
+import { readDatabase, type DatabaseSettings } from './database.ts'
+
+/** How long ended jobs of a queue are kept: one duration for all that completed or were cancelled, or one for each kind. */
+export type KeepOption =
+  | Duration
+  | {
+      /** Default: `'24h'`; `'0s'` keeps none. */
+      readonly completed?: Duration | undefined
+      /** Default: `'24h'`; `'0s'` keeps none. */
+      readonly cancelled?: Duration | undefined
+      /** Dead letters. Default: `'30d'`; at least a minute. */
+      readonly failed?: Duration | undefined
+    }
+
+/** How the jobs of a queue are run by each process that serves it. */
+export interface QueueOptions {
+  /** How many of its jobs run at the same time in one process: 1 to 10,000. Default: 10. */
+  readonly concurrency?: number | undefined
+  /** How many jobs a consumer may hold, the one that runs included: 1 to 10,000. Default: 1, so no job waits behind another. */
+  readonly maxDemand?: number | undefined
+  /** How many jobs to claim ahead of demand: 0 to 10,000. Default: 0. */
+  readonly prefetch?: number | undefined
+  /** How long an attempt may take where neither the job nor its code says. Default: `'15m'`. */
+  readonly timeout?: Duration | undefined
+  /** Default: `{ completed: '24h', cancelled: '24h', failed: '30d' }`. */
+  readonly keep?: KeepOption | undefined
+}
+
+/** What {@link createRunner} takes. */
+export interface RunnerOptions<Jobs extends JobModules = JobModules> {
+  /**
+   * Where jobs live: `'sqlite:./millrace.db'`, `'sqlite::memory:'`. Default: `'sqlite:./millrace.db'`. Given but undefined
+   * while `NODE_ENV` is `production` it is an error, because then a variable is probably missing.
+   */
+  readonly database?: string | undefined
+  /** Modules (`import * as mailer`), or plain objects of functions, by the names that jobs get: `mailer.sendWelcome`. */
+  readonly jobs: Jobs
+  /** Settings by queue. A queue that is not here has the defaults. */
+  readonly queues?: Readonly<Record<string, QueueOptions>> | undefined
+  /**
+   * What an enqueue survives: `'disk'` (the default) a power cut, `'process'` the death of the process only, which is faster.
+   */
+  readonly durability?: 'disk' | 'process' | undefined
+  /** Whether the schema may be created and upgraded by itself. Default: true. */
+  readonly migrate?: boolean | undefined
+  /** The file that makes this runner: `import.meta.url`. Only needed with isolated jobs. */
+  readonly module?: string | undefined
+  /** Ports to the outside world to use instead of the defaults: a logger of your own, a clock for tests. */
+  readonly host?: Partial<Host> | undefined
+}
+
+/** {@link RunnerOptions}, checked and complete. */
+export interface RunnerConfig {
+  readonly database: DatabaseSettings
+  readonly registry: Registry
+  /** The queues named in the configuration or by a job, and `default`. */
+  readonly queues: readonly string[]
+  readonly settingsOf: (queue: string) => QueueSettings
+  readonly keepPolicies: readonly KeepPolicy[]
+}
+
+const NAMES = ['database', 'jobs', 'queues', 'durability', 'migrate', 'module', 'host'] as const
+const LATER_NAMES = ['cron', 'onDeadLetter'] as const
+const QUEUE_NAMES = ['concurrency', 'maxDemand', 'prefetch', 'timeout', 'keep'] as const
+const LATER_QUEUE_NAMES = [
+  'isolate',
+  'memory',
+  'globalConcurrency',
+  'perKey',
+  'rateLimit',
+  'breaker',
+  'through',
+] as const
+const KEEP_NAMES = ['completed', 'cancelled', 'failed'] as const
+const MOST = 10_000
+const SHORTEST_FAILED_KEEP_MS = 60_000
+
+/**
+ * Checks a configuration.
+ *
+ * @throws `ConfigurationError` with every problem; `ERR_NOT_AVAILABLE` when all else is right and a planned option is used.
+ */
+export function readConfig(options: unknown): RunnerConfig {
+  const problems: string[] = []
+  const later: string[] = []
+  const of = 'createRunner'
+  const reader = optionReader({ value: options, of, names: [...NAMES, ...LATER_NAMES], problems })
+  for (const name of LATER_NAMES) if (reader.get(name) !== undefined) later.push(`option "${name}" of ${of}`)
+
+  const given = typeof options === 'object' && options !== null && Object.hasOwn(options, 'database')
+  if (given && reader.get('database') === undefined && isProduction()) {
+    problems.push(
+      'option "database" of createRunner is given but undefined while NODE_ENV is "production"; set the variable it comes from, or write "sqlite:./millrace.db" to mean the embedded file',
+    )
+  }
+  const { registry, problems: jobProblems } = buildRegistry(reader.get('jobs'))
+  problems.push(...jobProblems)
+  const durability = readChoice(reader, 'durability', ['disk', 'process'], of)
+  const migrate = readBoolean(reader, 'migrate', of)
+  const database = readDatabase(
+    reader.get('database'),
+    { durability: durability ?? 'disk', mayMigrate: migrate ?? true },
+    problems,
+    later,
+  )
+  const queues = readQueues(reader, problems, later)
+  const first = later[0]
+  if (problems.length > 0) {
+    throw new ConfigurationError([...problems, ...later.map((what) => notAvailableError(what).message)])
+  }
+  if (first !== undefined) throw notAvailableError(later.join(', '))
+
+  const named = registry.jobs().flatMap(({ options: job }) => job?.queue ?? [])
+  return Object.freeze({
+    database,
+    registry,
+    queues: [...new Set([...queues.keys(), ...named, 'default'])],
+    settingsOf: (queue: string) => queues.get(queue) ?? DEFAULT_QUEUE,
+    keepPolicies: [
+      ...[...queues].map(([queue, { keep }]) => ({ queue, ...keep })),
+      { queue: null, ...DEFAULT_QUEUE.keep },
+    ],
+  })
+}
+
+function readQueues(reader: OptionReader, problems: string[], later: string[]): Map<string, QueueSettings> {
+  const value = reader.get('queues')
+  const queues = new Map<string, QueueSettings>()
+  if (value === undefined) return queues
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    problems.push(
+      'option "queues" of createRunner must be an object of settings by queue, such as { email: { concurrency: 5 } }',
+    )
+    return queues
+  }
+  for (const [queue, options] of Object.entries(value)) {
+    const problem = queueNameProblem(queue, `the name of a queue`)
+    if (problem === undefined) queues.set(queue, readQueue(queue, options, problems, later))
+    else problems.push(problem)
+  }
+  return queues
+}
+
+function readQueue(queue: string, value: unknown, problems: string[], later: string[]): QueueSettings {
+  const of = `queue "${queue}"`
+  const reader = optionReader({ value, of, names: [...QUEUE_NAMES, ...LATER_QUEUE_NAMES], problems })
+  for (const name of LATER_QUEUE_NAMES) if (reader.get(name) !== undefined) later.push(`option "${name}" of ${of}`)
+  const isRange = typeof reader.get('concurrency') === 'object' && reader.get('concurrency') !== null
+  if (isRange) later.push(`a range as option "concurrency" of ${of}`)
+  const isAuto = reader.get('prefetch') === 'auto'
+  if (isAuto) later.push(`"auto" as option "prefetch" of ${of}`)
+  return Object.freeze({
+    concurrency: (isRange ? undefined : reader.integer('concurrency', 1, MOST)) ?? DEFAULT_QUEUE.concurrency,
+    maxDemand: reader.integer('maxDemand', 1, MOST) ?? DEFAULT_QUEUE.maxDemand,
+    prefetch: (isAuto ? undefined : reader.integer('prefetch', 0, MOST)) ?? DEFAULT_QUEUE.prefetch,
+    timeoutMs: reader.duration('timeout', { isZeroAllowed: false }) ?? DEFAULT_QUEUE.timeoutMs,
+    keep: readKeep(reader.get('keep'), of, problems),
+  })
+}
+
+function readKeep(value: unknown, of: string, problems: string[]): KeepSettings {
+  const defaults = DEFAULT_QUEUE.keep
+  if (value === undefined) return defaults
+  if (typeof value !== 'object' || value === null) {
+    const ms = readMs(value, `option "keep" of ${of}`, problems) ?? defaults.completedMs
+    return { ...defaults, completedMs: ms, cancelledMs: ms }
+  }
+  const reader = optionReader({ value, of: `keep of ${of}`, names: KEEP_NAMES, problems })
+  const failedMs = reader.duration('failed') ?? defaults.failedMs
+  if (failedMs < SHORTEST_FAILED_KEEP_MS) {
+    problems.push(`option "failed" of keep of ${of} is ${failedMs} ms; dead letters are kept for at least a minute`)
+  }
+  return {
+    completedMs: reader.duration('completed') ?? defaults.completedMs,
+    cancelledMs: reader.duration('cancelled') ?? defaults.cancelledMs,
+    failedMs,
+  }
+}
+
+function readMs(value: unknown, option: string, problems: string[]): number | undefined {
+  const problem = durationProblem(value, option)
+  if (problem === undefined) return parseDuration(value, option)
+  problems.push(problem)
+  return undefined
+}
+
+function readBoolean(reader: OptionReader, name: string, of: string): boolean | undefined {
+  const value = reader.get(name)
+  if (value === undefined || typeof value === 'boolean') return value
+  reader.problem(`option "${name}" of ${of} is ${typeof value}; it must be true or false`)
+  return undefined
+}
+
+function readChoice<Choice extends string>(
+  reader: OptionReader,
+  name: string,
+  choices: readonly Choice[],
+  of: string,
+): Choice | undefined {
+  const value = reader.get(name)
+  if (value === undefined) return undefined
+  const choice = choices.find((one) => one === value)
+  if (choice === undefined) {
+    const shown = typeof value === 'string' ? JSON.stringify(value) : typeof value
+    reader.problem(
+      `option "${name}" of ${of} is ${shown}; it must be one of ${choices.map((one) => `"${one}"`).join(', ')}`,
+    )
+  }
+  return choice
+}

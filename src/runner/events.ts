@@ -1,0 +1,73 @@
+/** The events of a runner: what happens in this process. */
+
+import type { ErrorRecord } from '../job/job.ts'
+
+/** What every event about one attempt carries. */
+export interface AttemptEvent {
+  readonly id: string
+  readonly name: string
+  readonly queue: string
+  /** 1 in the first attempt. */
+  readonly attempt: number
+  /** From due to start, in milliseconds. */
+  readonly waitMs: number
+}
+
+/** An attempt ended without an error. Sent once the store has taken it. */
+export interface JobStopEvent extends AttemptEvent {
+  /** How long the handler ran, in milliseconds; null when it never began. */
+  readonly runMs: number | null
+  readonly outcome: 'completed' | 'snoozed' | 'cancelled' | 'discarded'
+  /** The reason of a cancelled or discarded job; why the result of a completed one could not be kept. */
+  readonly error?: ErrorRecord | undefined
+}
+
+/** An attempt ended with an error. Sent once the store has taken it. */
+export interface JobExceptionEvent extends AttemptEvent {
+  readonly runMs: number | null
+  /** `retry`: it will be tried again. `failed`: it is among the dead letters. */
+  readonly outcome: 'retry' | 'failed'
+  readonly error: ErrorRecord
+}
+
+/** A queue in numbers, every five seconds while this process works on it. */
+export interface QueueDepthEvent {
+  readonly queue: string
+  readonly depth: number
+  readonly scheduled: number
+  readonly running: number
+  readonly oldestAgeMs: number | null
+}
+
+/** Every event by its name. */
+export interface RunnerEvents {
+  /** A job was enqueued by this process. */
+  'job:enqueue': {
+    readonly id: string
+    readonly name: string
+    readonly queue: string
+    readonly status: 'created' | 'duplicate' | 'replaced'
+  }
+  /** A handler begins. */
+  'job:start': AttemptEvent
+  'job:stop': JobStopEvent
+  'job:exception': JobExceptionEvent
+  /** The end of an attempt came too late: the job had been handed to another by then. It changed nothing. */
+  'job:stale': AttemptEvent
+  'queue:depth': QueueDepthEvent
+  /** The stages of a queue crashed too often; they start anew in `againInMs` milliseconds. */
+  'queue:crash': { readonly queue: string; readonly reason: unknown; readonly againInMs: number }
+  'node:start': { readonly node: string; readonly queues: readonly string[] }
+  'node:stop': { readonly node: string }
+  /** Others took this node for dead and run its jobs; it goes on as a new node. */
+  'node:fenced': { readonly node: string }
+  /** This node found a dead one and freed its jobs. */
+  'node:rescue': {
+    readonly node: string
+    readonly requeued: readonly string[]
+    readonly failed: readonly string[]
+    readonly cancelled: readonly string[]
+  }
+  /** The store failed; what was asked of it is asked again. */
+  'store:error': { readonly error: unknown }
+}

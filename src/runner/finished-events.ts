@@ -1,0 +1,52 @@
+/** From the end of an attempt to the events about it, and to the answer for those who wait for it. */
+
+import { unreachable } from '../host/errors.ts'
+import type { KnownEnding } from '../queue/endings.ts'
+import type { FinishedJob } from '../queue/finished-job.ts'
+import type { Bus } from '../telemetry/bus.ts'
+import type { JobStopEvent, RunnerEvents } from './events.ts'
+
+/** What the store answered to the end of an attempt. */
+export interface AckedAnswer {
+  readonly isStale: boolean
+  /** The job was cancelled instead of waiting for its next attempt. */
+  readonly isCancelled: boolean
+}
+
+/** Sends the event that belongs to the end of an attempt. */
+export function announceEnd(bus: Bus<RunnerEvents>, finished: FinishedJob, answer: AckedAnswer): void {
+  const { job, ending, waitMs, runMs, isDiscarded } = finished
+  const attempt = { id: job.id, name: job.name, queue: job.queue, attempt: job.attempt, waitMs }
+  const stop = (outcome: JobStopEvent['outcome'], error?: JobStopEvent['error']): void =>
+    bus.send('job:stop', { ...attempt, runMs, outcome, ...(error === undefined ? {} : { error }) })
+  if (answer.isStale) return bus.send('job:stale', attempt)
+  switch (ending.type) {
+    case 'completed':
+      return stop('completed', ending.error ?? undefined)
+    case 'snoozed':
+      return stop(answer.isCancelled ? 'cancelled' : 'snoozed')
+    case 'cancelled':
+      return stop('cancelled', ending.error)
+    case 'failed':
+      if (isDiscarded) return stop('discarded', ending.error)
+      return bus.send('job:exception', { ...attempt, runMs, outcome: 'failed', error: ending.error })
+    case 'retry':
+      if (answer.isCancelled) return stop('cancelled', ending.error)
+      return bus.send('job:exception', { ...attempt, runMs, outcome: 'retry', error: ending.error })
+    default:
+      return unreachable(ending)
+  }
+}
+
+/** How the job ended for good, or undefined when it has not, or when this node's word does not count. */
+export function endingOf(
+  { job: { id }, ending, isEndedInTransaction }: FinishedJob,
+  answer: AckedAnswer,
+): KnownEnding | undefined {
+  // What was completed inside a transaction is known to the store alone: it may differ from what the handler returned.
+  if (answer.isStale || isEndedInTransaction) return undefined
+  if (ending.type === 'completed') return { id, state: 'completed', result: ending.result, error: ending.error }
+  if (ending.type === 'failed' || ending.type === 'cancelled') return { id, state: ending.type, error: ending.error }
+  if (answer.isCancelled) return { id, state: 'cancelled', error: null }
+  return undefined
+}

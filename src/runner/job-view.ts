@@ -1,0 +1,99 @@
+/** A job as the API shows it. */
+
+import { toDate } from '../host/time.ts'
+import { decodeValue } from '../job/args-codec.ts'
+import type { AttemptRecord, EncodedValue, ErrorRecord, JobRecord, JobState } from '../job/job.ts'
+import type { JobDetails } from '../store/store.ts'
+
+/** One attempt of a job. */
+export interface AttemptInfo {
+  /** 1 for the first; an operator's retry begins at 1 again. */
+  readonly attempt: number
+  /** The id of the node that ran it; null when that is not known. */
+  readonly node: string | null
+  readonly startedAt: Date | null
+  /** Null while it runs. */
+  readonly endedAt: Date | null
+  readonly error?: ErrorRecord | undefined
+  /** What `currentJob().log()` was given. */
+  readonly logs: readonly string[]
+}
+
+/** A job without its attempts. */
+export interface JobSummary {
+  readonly id: string
+  readonly name: string
+  readonly queue: string
+  readonly state: JobState
+  /** The tuple of the function's arguments; the stored text where it cannot be read. */
+  readonly args: unknown
+  readonly key: string | null
+  readonly tags: readonly string[]
+  readonly priority: number
+  /** How many attempts have begun. */
+  readonly attempt: number
+  readonly maxAttempts: number
+  /** What the function returned; undefined until it completed, or when it returned nothing. */
+  readonly result: unknown
+  /** Why it failed, waits for its next attempt, or was cancelled; or why its result could not be kept. */
+  readonly error: ErrorRecord | null
+  /** 0 to 1, as the handler told it last. */
+  readonly progress: number | null
+  readonly createdAt: Date
+  readonly dueAt: Date
+  /** Null while the job waits, and for the first moments of its run. */
+  readonly startedAt: Date | null
+  readonly endedAt: Date | null
+}
+
+/** Everything that is known of a job. */
+export interface JobInfo extends JobSummary {
+  /** Oldest first. */
+  readonly attempts: readonly AttemptInfo[]
+}
+
+/** The public form of a job and its attempts. */
+export function jobInfo({ job, attempts }: JobDetails): JobInfo {
+  return { ...jobSummary(job), attempts: attempts.map(attemptInfo) }
+}
+
+/** The public form of a job. */
+export function jobSummary(job: JobRecord): JobSummary {
+  return {
+    id: job.id,
+    name: job.name,
+    queue: job.queue,
+    state: job.state,
+    args: readable(job.args),
+    key: job.key,
+    tags: job.tags,
+    priority: job.priority,
+    attempt: job.attempt,
+    maxAttempts: job.maxAttempts,
+    result: job.result === null ? undefined : readable(job.result),
+    error: job.error,
+    progress: job.progress,
+    createdAt: toDate(job.createdAt),
+    dueAt: toDate(job.dueAt),
+    startedAt: dateOrNull(job.startedAt),
+    endedAt: dateOrNull(job.endedAt),
+  }
+}
+
+function attemptInfo({ attempt, node, startedAt, endedAt, error, logs }: AttemptRecord): AttemptInfo {
+  const info = { attempt, node, startedAt: dateOrNull(startedAt), endedAt: dateOrNull(endedAt), logs }
+  return error === null ? info : { ...info, error }
+}
+
+function dateOrNull(ms: number | null): Date | null {
+  return ms === null ? null : toDate(ms)
+}
+
+/** Looking at a job must work whatever is in its row. */
+function readable(value: EncodedValue): unknown {
+  try {
+    return decodeValue(value)
+  } catch {
+    return value.text
+  }
+}

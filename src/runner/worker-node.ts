@@ -1,0 +1,388 @@
+/**
+ * One life of a node: this process as a worker, from its registration in the store to its retirement.
+ *
+ *     new ──start──▶ running ──stop──▶ draining ──▶ retired
+ *                       └──abandon (declared dead by others)──▶ abandoned: everything is dropped, a new life may begin
+ *
+ * Its parts, and who calls whom:
+ *
+ *     claimer ⇄ store            one claim for the demand of all queues
+ *     queue branches             the stages; each queue supervised by itself
+ *     ack writer ⇄ store         ends of attempts, and jobs handed back
+ *     orders ⇄ store             once a second: the node's picture of itself goes out; jobs to stop come in
+ *     rescuer, pruner ⇄ store    upkeep that any node may do
+ *
+ * The claimer, the ack writer and the upkeep own their retries: a failing store makes them wait, never crash.
+ */
+
+import { residentMemoryBytes } from '../host/environment.ts'
+import type { Host, Timer } from '../host/host.ts'
+import { uuidV4 } from '../host/uuid.ts'
+import type { CurrentJob } from '../job/current-job.ts'
+import type { Registry } from '../job/registry.ts'
+import { ownIdentity } from '../maintenance/process-identity.ts'
+import { Pruner } from '../maintenance/pruner.ts'
+import { Rescuer } from '../maintenance/rescuer.ts'
+import { AckWriter } from '../queue/ack-writer.ts'
+import { Claimer } from '../queue/claimer.ts'
+import type { FinishedJob } from '../queue/finished-job.ts'
+import { JobExecutor } from '../queue/job-executor.ts'
+import { Ledger } from '../queue/ledger.ts'
+import { QueueBranch } from '../queue/queue-branch.ts'
+import type { QueueSettings } from '../queue/queue-settings.ts'
+import { RunningJobs } from '../queue/running-jobs.ts'
+import { System, type SystemSnapshot } from '../stage/index.ts'
+import type { KeepPolicy, NodeSnapshot, Store } from '../store/store.ts'
+import type { Bus } from '../telemetry/bus.ts'
+import { publishedJobs } from './published-jobs.ts'
+import type { RunnerEvents } from './events.ts'
+import { VERSION } from './version.ts'
+
+/** What a node needs. */
+export interface WorkerNodeOptions {
+  readonly store: Store
+  readonly registry: Registry
+  readonly bus: Bus<RunnerEvents>
+  readonly settingsOf: (queue: string) => QueueSettings
+  readonly keepPolicies: () => readonly KeepPolicy[]
+  /** The queues to serve from the start. */
+  readonly queues: readonly string[]
+  /** Whether queues that appear in the store are served too. */
+  readonly isOpen: boolean
+  readonly enqueue: CurrentJob['enqueue']
+  /** An attempt ended here and the store has taken it. */
+  readonly onEnded: (
+    finished: FinishedJob,
+    answer: { readonly isStale: boolean; readonly isCancelled: boolean },
+  ) => void
+  /** Others declared this node dead. */
+  readonly onFenced: () => void
+}
+
+/** How the parts of a node stand, for `runner.inspect()`. */
+export interface NodeInspection extends SystemSnapshot {
+  readonly node: string
+  readonly state: 'running' | 'draining'
+  /** Jobs held under lease: in buffers, in handlers, and waiting to be acked. */
+  readonly held: number
+  readonly handlers: number
+  readonly outbox: number
+  /** Per queue: what its consumers asked for and did not get yet. */
+  readonly demand: Readonly<Record<string, number>>
+}
+
+const BEAT_MS = 3_000
+const ORDERS_EVERY_MS = 1_000
+const QUEUES_EVERY_MS = 5_000
+/** After the abort signal, handlers get this long to end by themselves. */
+const LAST_GRACE_MS = 3_000
+
+/** A running worker. */
+export class WorkerNode {
+  readonly id: string
+  readonly #host: Host
+  readonly #options: WorkerNodeOptions
+  readonly #system: System
+  readonly #ledger: Ledger
+  readonly #ackWriter: AckWriter
+  readonly #running: RunningJobs
+  readonly #executor: JobExecutor
+  readonly #claimer: Claimer
+  readonly #rescuer: Rescuer
+  readonly #pruner: Pruner
+  readonly #branches = new Map<string, QueueBranch>()
+  #state: 'new' | 'running' | 'draining' | 'gone' = 'new'
+  #ordersTimer: Timer | undefined
+  #ordersUnderWay: Promise<void> = Promise.resolve()
+  #queuesReadAt = -Infinity
+  #loopLagMs = 0
+  #publishedPicture = ''
+  #unsubscribe: () => void = () => {}
+  #hurryStop: () => void = () => {}
+
+  constructor(host: Host, options: WorkerNodeOptions) {
+    this.#host = host
+    this.#options = options
+    this.id = uuidV4(host)
+    const { store, registry, bus } = options
+    const onError = (error: unknown): void => bus.send('store:error', { error })
+    this.#system = new System({ host })
+    this.#ledger = new Ledger(host.clock, (orphans) => void this.#ackWriter.giveBack(orphans))
+    this.#ackWriter = new AckWriter(host, { store, ledger: this.#ledger, onAcked: options.onEnded, onError })
+    this.#running = new RunningJobs(host, {
+      markStarted: (held) => this.#fenced(store.markStarted(held), held),
+      recordProgress: (notes) => this.#fenced(store.recordProgress(notes), notes),
+    })
+    this.#executor = new JobExecutor(host, {
+      registry,
+      store,
+      ledger: this.#ledger,
+      running: this.#running,
+      timeoutMsOf: (queue) => options.settingsOf(queue).timeoutMs,
+      keepOf: (queue) => options.settingsOf(queue).keep,
+      onStart: ({ id, name, queue, attempt }, waitMs) => bus.send('job:start', { id, name, queue, attempt, waitMs }),
+      onError,
+      enqueue: options.enqueue,
+    })
+    this.#claimer = new Claimer(host, {
+      node: this.id,
+      store,
+      ledger: this.#ledger,
+      giveBack: (jobs) => void this.#ackWriter.giveBack(jobs),
+      onFenced: () => this.#onFenced(),
+      onError,
+      onBroken: (jobs) => {
+        for (const { id, queue, error } of jobs) {
+          bus.send('job:exception', {
+            id,
+            name: '',
+            queue,
+            attempt: 0,
+            waitMs: 0,
+            runMs: null,
+            outcome: 'failed',
+            error,
+          })
+        }
+      },
+    })
+    this.#rescuer = new Rescuer(host, {
+      store,
+      node: this.id,
+      identity: ownIdentity(),
+      onError,
+      onRescued: (node, answer) => {
+        bus.send('node:rescue', { node: node.id, ...answer })
+        this.#claimer.wake()
+      },
+    })
+    this.#pruner = new Pruner(host, { store, policies: options.keepPolicies, onError })
+  }
+
+  /** Registers, frees what dead nodes of this host left behind, and starts all queues. */
+  async start(): Promise<void> {
+    this.#state = 'running'
+    await this.#register(this.#options.queues)
+    await this.#rescuer.start()
+    for (const queue of this.#options.queues) await this.#startBranch(queue)
+    this.#unsubscribe = this.#options.store.onChange(() => this.#claimer.wake())
+    this.#pruner.start()
+    await this.#exchangeOrders()
+    this.#options.bus.send('node:start', { node: this.id, queues: [...this.#branches.keys()] })
+  }
+
+  /** A job was enqueued by this process. */
+  enqueued(queue: string, dueInMs: number): void {
+    if (this.#state !== 'running') return
+    if (dueInMs > 0) this.#claimer.wakeIn(dueInMs)
+    else this.#claimer.wake(queue)
+    if (!this.#branches.has(queue) && this.#options.isOpen) void this.#serveNewQueues([queue])
+  }
+
+  /** Something changed that may let jobs run: a queue was resumed, jobs were retried. */
+  wake(): void {
+    this.#claimer.wake()
+  }
+
+  /**
+   * Ends in the order in which jobs flow: no more claims; what has not begun is handed back; handlers get `timeoutMs`, then
+   * their signal, then their jobs are handed back too, with no attempt charged; ends are written; the node retires.
+   */
+  async stop(timeoutMs: number): Promise<void> {
+    this.#state = 'draining'
+    this.#host.trace.point('node.stop', this.id)
+    const deadline = this.#host.clock.monotonic() + timeoutMs
+    this.#executor.drain()
+    await this.#claimer.stop()
+    await this.#stopUpkeep()
+    const unbegun = this.#ackWriter.giveBack(this.#ledger.take((job) => !this.#running.has(job.id)))
+    const hurried = new Promise<void>((resolve) => (this.#hurryStop = resolve))
+    await Promise.race([this.#running.whenEmpty(timeoutMs), hurried])
+    if (this.#running.size > 0) {
+      this.#running.stopAll({ type: 'interrupted' }, new DOMException('the worker stops', 'AbortError'))
+      await this.#running.whenEmpty(LAST_GRACE_MS)
+    }
+    // What ended by now is on its way through the stages to the outbox; what did not is handed back.
+    await this.#system.idle()
+    await this.#ackWriter.giveBack(this.#ledger.take(() => true))
+    this.#running.giveUpAll()
+    const remainingMs = Math.max(1_000, deadline - this.#host.clock.monotonic())
+    await this.#within(remainingMs, Promise.all([unbegun, this.#ackWriter.flush()]))
+    this.#ackWriter.abandon()
+    this.#state = 'gone'
+    for (const branch of this.#branches.values()) await branch.stop()
+    await this.#system.stop()
+    await this.#within(remainingMs, this.#options.store.retireNode(this.id))
+    this.#options.bus.send('node:stop', { node: this.id })
+  }
+
+  /** Shortens a stop under way: handlers get their signal now. */
+  hurry(): void {
+    this.#hurryStop()
+  }
+
+  /** The leases are gone: drop everything without telling the store, which has given the jobs to others. */
+  async abandon(): Promise<void> {
+    this.#state = 'gone'
+    this.#executor.drain()
+    this.#ledger.clear()
+    this.#ackWriter.abandon()
+    this.#running.stopAll({ type: 'lease-lost' }, new DOMException('the lease on this job is lost', 'AbortError'))
+    this.#running.giveUpAll()
+    await this.#claimer.stop()
+    await this.#stopUpkeep()
+    for (const branch of this.#branches.values()) await branch.stop()
+    await this.#system.stop()
+  }
+
+  /** Aborts the handler of a job that was cancelled from this process. */
+  stopJob(id: string): void {
+    this.#running.stopById(id, { type: 'cancelled' }, cancelled())
+  }
+
+  inspect(): NodeInspection {
+    const demand = Object.fromEntries([...this.#branches.keys()].map((queue) => [queue, this.#claimer.demandOf(queue)]))
+    return {
+      node: this.id,
+      state: this.#state === 'running' ? 'running' : 'draining',
+      held: this.#ledger.size,
+      handlers: this.#running.size,
+      outbox: this.#ackWriter.size,
+      demand,
+      ...this.#system.inspect(),
+    }
+  }
+
+  /** The node's picture of itself. */
+  snapshot(): NodeSnapshot {
+    const isRunning = (id: string): boolean => this.#running.has(id)
+    return {
+      state: this.#state === 'running' ? 'alive' : 'draining',
+      loopLagMs: this.#loopLagMs,
+      memoryBytes: residentMemoryBytes(),
+      queues: [...this.#branches.values()].map((branch) => branch.snapshot(isRunning)),
+    }
+  }
+
+  async #register(queues: readonly string[]): Promise<void> {
+    await this.#options.store.registerNode({
+      id: this.id,
+      ...ownIdentity(),
+      version: VERSION,
+      beatMs: BEAT_MS,
+      queues,
+      jobs: publishedJobs(this.#options.registry),
+    })
+  }
+
+  async #startBranch(queue: string): Promise<void> {
+    const { bus, settingsOf } = this.#options
+    const services = {
+      host: this.#host,
+      system: this.#system,
+      claimer: this.#claimer,
+      ackWriter: this.#ackWriter,
+      ledger: this.#ledger,
+      executor: this.#executor,
+    }
+    const branch = new QueueBranch(services, {
+      queue,
+      settings: settingsOf(queue),
+      onCrash: (reason, againInMs) => bus.send('queue:crash', { queue, reason, againInMs }),
+    })
+    this.#branches.set(queue, branch)
+    await branch.start()
+  }
+
+  async #serveNewQueues(queues: readonly string[]): Promise<void> {
+    const fresh = queues.filter((queue) => !this.#branches.has(queue))
+    if (fresh.length === 0) return
+    await this.#register([...this.#branches.keys(), ...fresh])
+    for (const queue of fresh) if (!this.#branches.has(queue)) await this.#startBranch(queue)
+  }
+
+  /** Jobs whose write was refused are no longer ours: their handlers are told. */
+  #fenced(
+    answer: Promise<{ readonly stale: readonly string[] }>,
+    held: readonly { id: string; lease: string }[],
+  ): void {
+    answer.then(
+      ({ stale }) => {
+        const lost = new Set(stale)
+        for (const one of held) {
+          if (!lost.has(one.id)) continue
+          this.#ledger.remove([one])
+          this.#running.stop(
+            one,
+            { type: 'lease-lost' },
+            new DOMException('the lease on this job is lost', 'AbortError'),
+          )
+        }
+      },
+      (error: unknown) => this.#options.bus.send('store:error', { error }),
+    )
+  }
+
+  /** Once a second: tell the store how this node stands, hear what others want of it. */
+  async #exchangeOrders(): Promise<void> {
+    try {
+      const snapshot = this.snapshot()
+      const picture = JSON.stringify(
+        snapshot.queues.map(({ queue, buffered, consumers }) => [queue, buffered, consumers.map(({ job }) => job)]),
+      )
+      await this.#options.store.publishSnapshot(this.id, snapshot, picture !== this.#publishedPicture)
+      this.#publishedPicture = picture
+      const orders = await this.#options.store.readOrders(this.id)
+      if (!orders.isKnown) this.#onFenced()
+      for (const held of orders.stop) this.#running.stop(held, { type: 'cancelled' }, cancelled())
+      await this.#lookAtQueues()
+    } catch (error) {
+      this.#options.bus.send('store:error', { error })
+    }
+    if (this.#state !== 'running') return
+    const expectedAt = this.#host.clock.monotonic() + ORDERS_EVERY_MS
+    // This timer is what keeps the process of a worker alive.
+    this.#ordersTimer = this.#host.clock.after(ORDERS_EVERY_MS, () => {
+      this.#loopLagMs = Math.max(0, Math.round(this.#host.clock.monotonic() - expectedAt))
+      this.#ordersUnderWay = this.#exchangeOrders()
+    })
+  }
+
+  /** Finds queues that appeared, and tells listeners how deep all are. */
+  async #lookAtQueues(): Promise<void> {
+    const { store, bus, isOpen } = this.#options
+    const now = this.#host.clock.monotonic()
+    if (now - this.#queuesReadAt < QUEUES_EVERY_MS || !(isOpen || bus.hasListeners('queue:depth'))) return
+    this.#queuesReadAt = now
+    const queues = await store.readQueues()
+    if (isOpen) await this.#serveNewQueues(queues.map(({ name }) => name))
+    for (const { name, depth, scheduled, running, oldestAgeMs } of queues) {
+      if (this.#branches.has(name)) bus.send('queue:depth', { queue: name, depth, scheduled, running, oldestAgeMs })
+    }
+  }
+
+  #onFenced(): void {
+    if (this.#state !== 'running') return
+    this.#state = 'gone'
+    this.#options.onFenced()
+  }
+
+  async #stopUpkeep(): Promise<void> {
+    this.#unsubscribe()
+    this.#ordersTimer?.cancel()
+    await Promise.all([this.#rescuer.stop(), this.#pruner.stop(), this.#ordersUnderWay])
+    this.#ordersTimer?.cancel()
+  }
+
+  /** Waits for `work`, but not for ever: a store that hangs must not keep a process from ending. */
+  async #within(ms: number, work: Promise<unknown>): Promise<void> {
+    let timer: Timer | undefined
+    const timeout = new Promise<void>((resolve) => (timer = this.#host.clock.after(ms, resolve)))
+    await Promise.race([work.catch((error: unknown) => this.#options.bus.send('store:error', { error })), timeout])
+    timer?.cancel()
+  }
+}
+
+function cancelled(): DOMException {
+  return new DOMException('the job was cancelled', 'AbortError')
+}
