@@ -1,0 +1,291 @@
+/**
+ * The verbs of the contract on one connection, synchronous: what both transports run. It knows no timers and no threads.
+ */
+
+import { existsSync } from 'node:fs'
+import { RunnerError } from '../../host/errors.ts'
+import { storeError } from '../errors.ts'
+import type { MigrationReport, NodeRegistration, NodeSnapshot, Store } from '../store.ts'
+import { Connection, type Db, type Durability } from './connection.ts'
+import { NodeNames } from './node-names.ts'
+import { admitSchema, migrateSchema } from './schema.ts'
+import { ackJobs } from './statements/ack-jobs.ts'
+import { CANCELLED_STATES, chooseJobs, DELETED_STATES, RETRIED_STATES } from './statements/bulk-target.ts'
+import { cancelJobs } from './statements/cancel-jobs.ts'
+import { changeQueue } from './statements/change-queue.ts'
+import { claimJobs, type WalkPlaces } from './statements/claim-jobs.ts'
+import { deleteJobs } from './statements/delete-jobs.ts'
+import { giveBackJobs } from './statements/give-back-jobs.ts'
+import { insertJobs } from './statements/insert-jobs.ts'
+import { listJobs } from './statements/list-jobs.ts'
+import { markStarted } from './statements/mark-started.ts'
+import { pruneJobs } from './statements/prune-jobs.ts'
+import { readEndings, readJob } from './statements/read-job.ts'
+import { readQueues } from './statements/read-queues.ts'
+import { recordProgress } from './statements/record-progress.ts'
+import { beat, readNodes, readOrders, registerNode, retireNode } from './statements/register-node.ts'
+import { rescueNode } from './statements/rescue-node.ts'
+import { retryJobs } from './statements/retry-jobs.ts'
+
+/** The verbs of {@link Store} that are carried from a caller to a core: all that are about the database alone. */
+export type CoreVerb = Exclude<keyof Store, 'close' | 'onChange' | 'ackInTransaction'>
+
+const EVERY_VERB: Readonly<Record<CoreVerb, true>> = {
+  open: true,
+  migrate: true,
+  insertJobs: true,
+  claimJobs: true,
+  markStarted: true,
+  recordProgress: true,
+  ackJobs: true,
+  giveBackJobs: true,
+  readJob: true,
+  listJobs: true,
+  readEndings: true,
+  retryJobs: true,
+  cancelJobs: true,
+  deleteJobs: true,
+  changeQueue: true,
+  readQueues: true,
+  registerNode: true,
+  publishSnapshot: true,
+  readOrders: true,
+  retireNode: true,
+  readNodes: true,
+  rescueNode: true,
+  pruneJobs: true,
+}
+
+/** Every {@link CoreVerb}. */
+// The record above has exactly these keys, or it would not compile.
+export const CORE_VERBS: readonly CoreVerb[] = Object.keys(EVERY_VERB) as CoreVerb[]
+
+/** The arguments of a verb. */
+export type VerbArgs<V extends CoreVerb> = Parameters<Store[V]>
+
+/** What a verb answers. */
+export type VerbAnswer<V extends CoreVerb> = Awaited<ReturnType<Store[V]>>
+
+/** The same verbs without promises. */
+export type SyncVerbs = { readonly [V in CoreVerb]: (...args: VerbArgs<V>) => VerbAnswer<V> }
+
+/** What a core needs. */
+export interface CoreOptions {
+  /** An absolute path, or null for a database in memory. */
+  readonly path: string | null
+  readonly durability: Durability
+  readonly mayMigrate: boolean
+}
+
+/** What a core takes from outside. */
+export interface CoreHost {
+  now(): number
+  uuid(): string
+}
+
+/** A core; see the head of this file. */
+export class SqliteCore implements SyncVerbs {
+  readonly #options: CoreOptions
+  readonly #host: CoreHost
+  readonly #names = new NodeNames()
+  readonly #places = new Map<string, WalkPlaces>()
+  #connection: Connection | null = null
+
+  constructor(options: CoreOptions, host: CoreHost) {
+    this.#options = options
+    this.#host = host
+  }
+
+  open(): void {
+    if (this.#connection !== null) return
+    const { path, mayMigrate } = this.#options
+    const connection = this.#connect(mayMigrate)
+    try {
+      // A database in memory is always new: nothing that could be upgraded by mistake.
+      if (mayMigrate || path === null) migrateSchema(connection)
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+    this.#connection = connection
+  }
+
+  migrate(): MigrationReport {
+    const connection = this.#connection ?? this.#connect(true)
+    try {
+      const report = migrateSchema(connection)
+      this.#connection = connection
+      return report
+    } catch (error) {
+      if (this.#connection === null) connection.close()
+      throw error
+    }
+  }
+
+  insertJobs(...[jobs]: VerbArgs<'insertJobs'>): VerbAnswer<'insertJobs'> {
+    if (jobs.length === 0) return []
+    return this.#write((db) => insertJobs(db, jobs))
+  }
+
+  claimJobs(...[request]: VerbArgs<'claimJobs'>): VerbAnswer<'claimJobs'> {
+    let places = this.#places.get(request.node)
+    if (places === undefined) this.#places.set(request.node, (places = new Map() as WalkPlaces))
+    const walks = places
+    // The contract lets a crash of the database take a claim back, which saves a wait for the disk.
+    return this.#use().writeSoft((db) => claimJobs(db, request, this.#names, walks))
+  }
+
+  markStarted(...[held]: VerbArgs<'markStarted'>): VerbAnswer<'markStarted'> {
+    return this.#write((db) => markStarted(db, held))
+  }
+
+  recordProgress(...[notes]: VerbArgs<'recordProgress'>): VerbAnswer<'recordProgress'> {
+    return this.#write((db) => recordProgress(db, notes))
+  }
+
+  ackJobs(...[acks]: VerbArgs<'ackJobs'>): VerbAnswer<'ackJobs'> {
+    if (acks.length === 0) return { stale: [], cancelled: [] }
+    return this.#write((db) => ackJobs(db, acks))
+  }
+
+  giveBackJobs(...[held]: VerbArgs<'giveBackJobs'>): VerbAnswer<'giveBackJobs'> {
+    if (held.length === 0) return { stale: [] }
+    return this.#write((db) => giveBackJobs(db, held))
+  }
+
+  readJob(...[id]: VerbArgs<'readJob'>): VerbAnswer<'readJob'> {
+    return this.#read((db) => readJob(db, id))
+  }
+
+  listJobs(...[query]: VerbArgs<'listJobs'>): VerbAnswer<'listJobs'> {
+    return this.#read((db) => listJobs(db, query))
+  }
+
+  readEndings(...[ids]: VerbArgs<'readEndings'>): VerbAnswer<'readEndings'> {
+    return this.#read((db) => readEndings(db, ids))
+  }
+
+  retryJobs(...[target]: VerbArgs<'retryJobs'>): VerbAnswer<'retryJobs'> {
+    const chosen = this.#read((db) => chooseJobs(db, target, RETRIED_STATES))
+    return this.#write((db) => retryJobs(db, chosen))
+  }
+
+  cancelJobs(...[target]: VerbArgs<'cancelJobs'>): VerbAnswer<'cancelJobs'> {
+    const chosen = this.#read((db) => chooseJobs(db, target, CANCELLED_STATES))
+    return this.#write((db) => cancelJobs(db, chosen))
+  }
+
+  deleteJobs(...[target]: VerbArgs<'deleteJobs'>): VerbAnswer<'deleteJobs'> {
+    const chosen = this.#read((db) => chooseJobs(db, target, DELETED_STATES))
+    return this.#write((db) => deleteJobs(db, chosen))
+  }
+
+  changeQueue(...[queue, change]: VerbArgs<'changeQueue'>): void {
+    this.#write((db) => changeQueue(db, queue, change))
+  }
+
+  readQueues(): VerbAnswer<'readQueues'> {
+    return this.#read((db) => readQueues(db))
+  }
+
+  registerNode(...[node]: VerbArgs<'registerNode'>): void {
+    this.#write((db) => registerNode(db, node, this.#names))
+  }
+
+  /** Only a beat stores a snapshot; the shell around the core decides when. */
+  publishSnapshot(...[node, snapshot]: VerbArgs<'publishSnapshot'>): void {
+    this.beat(node, snapshot)
+  }
+
+  /** Says that the node lives; answers false when it was declared dead. A lost beat is made up by the next one. */
+  beat(node: string, snapshot: NodeSnapshot | null): boolean {
+    const connection = this.#use()
+    connection.checkFile()
+    return connection.writeSoft((db) => beat(db, node, snapshot))
+  }
+
+  readOrders(...[node]: VerbArgs<'readOrders'>): VerbAnswer<'readOrders'> {
+    return this.#read((db) => readOrders(db, node))
+  }
+
+  retireNode(...[node]: VerbArgs<'retireNode'>): void {
+    this.#write((db) => retireNode(db, node))
+    this.#names.forget(node)
+    this.#places.delete(node)
+  }
+
+  readNodes(): VerbAnswer<'readNodes'> {
+    return this.#read((db) => readNodes(db))
+  }
+
+  rescueNode(...[request]: VerbArgs<'rescueNode'>): VerbAnswer<'rescueNode'> {
+    return this.#write((db) => rescueNode(db, request))
+  }
+
+  pruneJobs(...[policies]: VerbArgs<'pruneJobs'>): VerbAnswer<'pruneJobs'> {
+    return this.#write((db) => pruneJobs(db, policies))
+  }
+
+  /** Whether somebody else has changed the database since the last call; false while it is not open. */
+  hasForeignChange(): boolean {
+    return this.#connection?.hasForeignChange() ?? false
+  }
+
+  /** Looks whether the file is still there. */
+  checkFile(): void {
+    this.#connection?.checkFile()
+  }
+
+  /** For moments in which nobody waits: empties the write-ahead log. */
+  truncateLog(): void {
+    this.#connection?.truncateLog()
+  }
+
+  close(): void {
+    const connection = this.#connection
+    this.#connection = null
+    if (connection === null) return
+    try {
+      connection.truncateLog()
+    } finally {
+      connection.close()
+    }
+  }
+
+  #connect(mayMigrate: boolean): Connection {
+    const { path, durability } = this.#options
+    const name = path ?? 'sqlite::memory:'
+    // Opening would create the file, which is not asked for here.
+    if (path !== null && !mayMigrate && !existsSync(path)) {
+      throw storeError(
+        'ERR_SCHEMA_OLDER',
+        `database ${path} does not exist, and \`migrate: false\` forbids to create it; run \`millrace migrate\``,
+      )
+    }
+    return new Connection({
+      path,
+      durability,
+      now: () => this.#host.now(),
+      uuid: () => this.#host.uuid(),
+      admit: (database) => admitSchema(database, name, mayMigrate || path === null),
+    })
+  }
+
+  #use(): Connection {
+    this.open()
+    const connection = this.#connection
+    if (connection === null) throw new RunnerError('ERR_ASSERTION', 'the store is not open; this is a bug in millrace')
+    return connection
+  }
+
+  #write<T>(work: (db: Db) => T): T {
+    return this.#use().write(work)
+  }
+
+  #read<T>(work: (db: Db) => T): T {
+    return this.#use().read(work)
+  }
+}
+
+/** What a node needs to be beaten for again after a restart of the thread. */
+export type BeatingNode = Pick<NodeRegistration, 'id' | 'beatMs'>

@@ -1,0 +1,198 @@
+/**
+ * A core with its timers: beats for registered nodes, the look-out for changes by others, and the emptying of an idle log.
+ * The inline store runs it on the caller's thread and clock, the threaded one inside its thread.
+ *
+ *     idle ──first verb──▶ open ──close──▶ closed
+ *                           │  beat timer     one for each registered node, until it retires or is found dead
+ *                           │  look-out       while somebody listens: quick after a change, slower the longer it is quiet
+ *                           └─ upkeep         after writing, until a whole interval has passed without a write
+ *
+ * A beat that fails is tried again soon; that the node is late, the others see by themselves. After a crash of the process
+ * nothing beats any more, which is how the others learn of it.
+ */
+
+import { isRetryable } from '../errors.ts'
+import type { Clock, Timer } from '../../host/clock.ts'
+import type { Logger } from '../../host/logger.ts'
+import type { NodeSnapshot } from '../store.ts'
+import {
+  SqliteCore,
+  type BeatingNode,
+  type CoreHost,
+  type CoreOptions,
+  type CoreVerb,
+  type VerbAnswer,
+  type VerbArgs,
+} from './core.ts'
+
+/** How soon a change by another process is noticed, at best and at worst. */
+const LOOK_MIN_MS = 25
+const LOOK_MAX_MS = 250
+
+/** How often an open store with recent writes looks after its log and its file. */
+const UPKEEP_MS = 1_000
+
+/** How soon a failed beat is tried again. */
+const BEAT_RETRY_MS = 250
+
+const NEVER_HOLDS = { keepAlive: false } as const
+
+/** Verbs after which the log has grown. */
+const WRITING: ReadonlySet<CoreVerb> = new Set<CoreVerb>([
+  'insertJobs',
+  'claimJobs',
+  'ackJobs',
+  'pruneJobs',
+  'deleteJobs',
+])
+
+interface Beating {
+  readonly beatMs: number
+  snapshot: NodeSnapshot | null
+  timer: Timer
+}
+
+/** What a live core takes from outside. */
+export interface LiveHost extends CoreHost {
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** See the head of this file. */
+export class LiveCore {
+  readonly #core: SqliteCore
+  readonly #host: LiveHost
+  readonly #onChange: () => void
+  readonly #isFile: boolean
+  readonly #beating = new Map<string, Beating>()
+  #isListening = false
+  #lookOut: Timer | null = null
+  #upkeep: Timer | null = null
+  #hasWritten = false
+
+  constructor(options: CoreOptions, host: LiveHost, onChange: () => void) {
+    this.#core = new SqliteCore(options, host)
+    this.#host = host
+    this.#onChange = onChange
+    this.#isFile = options.path !== null
+  }
+
+  /** Runs a verb. */
+  call<V extends CoreVerb>(verb: V, args: VerbArgs<V>): VerbAnswer<V> {
+    const answer = this.#run(verb, args)
+    if (WRITING.has(verb)) this.#noteWrite()
+    return answer
+  }
+
+  /** Starts or ends the look-out for changes by others. */
+  listen(isListening: boolean): void {
+    this.#isListening = isListening
+    this.#lookOut?.cancel()
+    this.#lookOut = null
+    // Nobody else can reach a database in memory.
+    if (isListening && this.#isFile) this.#lookAgainIn(LOOK_MIN_MS)
+  }
+
+  /** Beats for a node that is registered already. */
+  resumeBeat(node: BeatingNode): void {
+    this.#beating.get(node.id)?.timer.cancel()
+    this.#beating.set(node.id, { beatMs: node.beatMs, snapshot: null, timer: this.#beatIn(node.id, node.beatMs) })
+  }
+
+  /** Ends all timers and the connection. */
+  close(): void {
+    for (const { timer } of this.#beating.values()) timer.cancel()
+    this.#beating.clear()
+    this.listen(false)
+    this.#upkeep?.cancel()
+    this.#upkeep = null
+    this.#core.close()
+  }
+
+  #run<V extends CoreVerb>(verb: V, args: VerbArgs<V>): VerbAnswer<V> {
+    if (verb === 'publishSnapshot') {
+      const [node, snapshot, isUrgent] = args as VerbArgs<'publishSnapshot'>
+      const beating = this.#beating.get(node)
+      if (beating !== undefined && !isUrgent) {
+        beating.snapshot = snapshot
+        return undefined as VerbAnswer<V>
+      }
+    }
+    if (verb === 'retireNode') this.#stopBeat((args as VerbArgs<'retireNode'>)[0])
+    // The compiler cannot see that the verb and its arguments belong together; the signature of `call` says so.
+    const run = this.#core[verb] as (...args: unknown[]) => unknown
+    const answer = run.apply(this.#core, args as unknown[])
+    if (verb === 'registerNode') this.resumeBeat((args as VerbArgs<'registerNode'>)[0])
+    return answer as VerbAnswer<V>
+  }
+
+  #beatIn(node: string, ms: number): Timer {
+    return this.#host.clock.after(ms, () => this.#beat(node), NEVER_HOLDS)
+  }
+
+  #beat(node: string): void {
+    const beating = this.#beating.get(node)
+    if (beating === undefined) return
+    try {
+      const isAlive = this.#core.beat(node, beating.snapshot)
+      if (!isAlive) {
+        // Declared dead: another life needs another id. The node learns it from `readOrders`.
+        this.#beating.delete(node)
+        return
+      }
+      beating.snapshot = null
+      beating.timer = this.#beatIn(node, beating.beatMs)
+    } catch (error) {
+      if (!isRetryable(error)) {
+        this.#host.logger.log({ level: 'error', code: 'beat_failed', args: [node, error] })
+      }
+      beating.timer = this.#beatIn(node, Math.min(BEAT_RETRY_MS, beating.beatMs))
+    }
+  }
+
+  #stopBeat(node: string): void {
+    this.#beating.get(node)?.timer.cancel()
+    this.#beating.delete(node)
+  }
+
+  #lookAgainIn(ms: number): void {
+    this.#lookOut = this.#host.clock.after(ms, () => this.#look(ms), NEVER_HOLDS)
+  }
+
+  #look(waitedMs: number): void {
+    if (!this.#isListening) return
+    let isChanged: boolean
+    try {
+      isChanged = this.#core.hasForeignChange()
+    } catch {
+      // Nothing can be learnt now. The next verb meets the same trouble and reports it to somebody who can act.
+      isChanged = false
+    }
+    this.#lookAgainIn(isChanged ? LOOK_MIN_MS : Math.min(LOOK_MAX_MS, waitedMs * 1.25))
+    if (isChanged) this.#onChange()
+  }
+
+  #noteWrite(): void {
+    this.#hasWritten = true
+    if (this.#isFile && this.#upkeep === null) this.#upkeepLater()
+  }
+
+  #upkeepLater(): void {
+    this.#upkeep = this.#host.clock.after(UPKEEP_MS, () => this.#keepUp(), NEVER_HOLDS)
+  }
+
+  #keepUp(): void {
+    this.#upkeep = null
+    this.#core.checkFile()
+    if (this.#hasWritten) {
+      this.#hasWritten = false
+      this.#upkeepLater()
+      return
+    }
+    try {
+      this.#core.truncateLog()
+    } catch (error) {
+      this.#host.logger.log({ level: 'warn', code: 'checkpoint_failed', args: [error] })
+    }
+  }
+}

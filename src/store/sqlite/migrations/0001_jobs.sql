@@ -1,0 +1,175 @@
+-- The tables of the embedded store. Times are milliseconds since 1970. The defaults and checks let a row be written by hand:
+--   insert into job (name, args) values ('mailer.ping', '["example.org"]');
+
+-- Jobs that have not ended. A row written by hand starts as scheduled and is promoted when it is due, which is at once
+-- unless it says otherwise.
+create table job (
+  -- The order of insertion; ties between jobs of one priority and due time are broken by it.
+  seq integer primary key,
+  id text not null unique
+    default (lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-'
+      || substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))))
+    check (length(id) between 1 and 255),
+  name text not null check (length(name) between 1 and 1000),
+  queue text not null default 'default' check (length(queue) between 1 and 1000),
+  state text not null default 'scheduled' check (state in ('scheduled', 'queued', 'running')),
+  args text not null default '[]',
+  args_codec text not null default 'json' check (args_codec in ('json', 'devalue')),
+  priority integer not null default 0 check (priority between -100 and 100),
+  due_at integer not null default (cast(unixepoch('subsec') * 1000 as integer)) check (due_at between 0 and 9007199254740991),
+  created_at integer not null default (cast(unixepoch('subsec') * 1000 as integer)) check (created_at between 0 and 9007199254740991),
+  attempt integer not null default 0 check (attempt between 0 and 1000000000),
+  max_attempts integer not null default 3 check (max_attempts between 1 and 1000000000),
+  crashes integer not null default 0 check (crashes between 0 and 1000000000),
+  -- {"baseMs":…,"factor":…,"maxMs":…}; null is the default backoff.
+  backoff text,
+  timeout_ms real check (timeout_ms >= 0),
+  key text,
+  key_seq integer,
+  unique_key text,
+  tags text not null default '[]',
+  -- Why nobody can run a queued job; such a row is outside the ready index.
+  parked text,
+  -- The claim that holds the job. It stays after a retry or snooze, so that a repeated ack is known again.
+  lease text,
+  node text,
+  claimed_at integer,
+  started_at integer,
+  cancel_requested integer not null default 0 check (cancel_requested in (0, 1)),
+  progress real,
+  error text,
+  check (state <> 'running' or (lease is not null and node is not null and claimed_at is not null))
+) strict;
+
+-- What a claim walks: the ready jobs of a queue in their order, and nothing else.
+create index job_ready on job (queue, priority, due_at) where state = 'queued' and parked is null;
+-- What promotion and the timer for the next due job look at.
+create index job_scheduled on job (queue, due_at) where state = 'scheduled';
+-- What a node holds: for rescue, retirement and orders.
+create index job_running on job (node) where state = 'running';
+-- What a new node looks through for jobs that it can run.
+create index job_parked on job (queue, name, due_at) where parked is not null;
+
+-- Completed and cancelled jobs.
+create table history (
+  id text not null primary key,
+  name text not null,
+  queue text not null,
+  state text not null check (state in ('completed', 'cancelled')),
+  args text not null,
+  args_codec text not null,
+  priority integer not null,
+  due_at integer not null,
+  created_at integer not null,
+  attempt integer not null,
+  max_attempts integer not null,
+  crashes integer not null,
+  backoff text,
+  timeout_ms real,
+  key text,
+  key_seq integer,
+  unique_key text,
+  tags text not null,
+  -- The claim whose ack ended the job; null when it was ended otherwise.
+  lease text,
+  node text,
+  started_at integer,
+  ended_at integer not null,
+  progress real,
+  error text,
+  result text,
+  result_codec text check (result_codec in ('json', 'devalue'))
+) strict;
+
+-- What pruning walks.
+create index history_ended on history (queue, state, ended_at);
+
+-- Failed jobs: the dead letters.
+create table dead (
+  id text not null primary key,
+  name text not null,
+  queue text not null,
+  state text not null default 'failed' check (state = 'failed'),
+  args text not null,
+  args_codec text not null,
+  priority integer not null,
+  due_at integer not null,
+  created_at integer not null,
+  attempt integer not null,
+  max_attempts integer not null,
+  crashes integer not null,
+  backoff text,
+  timeout_ms real,
+  key text,
+  key_seq integer,
+  unique_key text,
+  tags text not null,
+  lease text,
+  node text,
+  started_at integer,
+  ended_at integer not null,
+  progress real,
+  error text,
+  result text,
+  result_codec text
+) strict;
+
+-- What pruning walks.
+create index dead_ended on dead (queue, state, ended_at);
+
+-- Attempts that ended otherwise than completed, in the order in which they ended. They outlive an operator's retry.
+create table attempt_error (
+  seq integer primary key autoincrement,
+  job_id text not null,
+  attempt integer not null,
+  lease text,
+  node text,
+  started_at integer,
+  ended_at integer,
+  error text
+) strict;
+
+create index attempt_error_job on attempt_error (job_id);
+
+-- Log lines. An attempt is named by job and lease, because attempt numbers start again after an operator's retry.
+create table job_log (
+  seq integer primary key autoincrement,
+  job_id text not null,
+  lease text not null,
+  line text not null
+) strict;
+
+create index job_log_job on job_log (job_id, lease);
+
+-- Settings of queues that outlive processes.
+create table queue (
+  name text not null primary key,
+  is_paused integer not null default 0 check (is_paused in (0, 1))
+) strict, without rowid;
+
+-- Processes that run jobs.
+create table node (
+  id text not null primary key,
+  host text not null,
+  pid integer not null,
+  pid_scope text,
+  pid_start text,
+  version text not null,
+  beat_ms real not null,
+  started_at integer not null,
+  beat_at integer not null,
+  beat_seq integer not null,
+  -- When it was declared dead; null while it lives.
+  dead_at integer,
+  queues text not null,
+  jobs text not null,
+  snapshot text
+) strict;
+
+-- How many jobs of a queue ended in a second.
+create table rollup (
+  queue text not null,
+  second integer not null,
+  ended integer not null,
+  primary key (queue, second)
+) strict, without rowid;

@@ -1,0 +1,54 @@
+/** Which jobs an operator's verb is about, and the answer that all of these verbs give. */
+
+import { JOB_STATES, type JobState } from '../../../job/job.ts'
+import type { BulkAnswer, JobFilter, JobTarget } from '../../store.ts'
+import type { Db } from '../connection.ts'
+import { listJobs } from './list-jobs.ts'
+
+/** Jobs chosen before the write begins, so that looking for them holds no lock. */
+export interface Chosen {
+  readonly ids: readonly string[]
+  readonly isNamed: boolean
+  readonly mayHaveMore: boolean
+}
+
+/** The states in which a verb changes jobs. */
+export const RETRIED_STATES = ['failed', 'cancelled'] as const
+/** See {@link RETRIED_STATES}. */
+export const CANCELLED_STATES = ['scheduled', 'queued', 'running'] as const
+/** See {@link RETRIED_STATES}. */
+export const DELETED_STATES = ['scheduled', 'queued', 'completed', 'failed', 'cancelled'] as const
+
+/**
+ * Named jobs as they are; for a filter the newest `limit` that match and are in one of `states`. A running job whose stop
+ * was asked for already has nothing left to change.
+ */
+export function chooseJobs(db: Db, target: JobTarget, states: readonly JobState[]): Chosen {
+  if ('ids' in target) return { ids: target.ids, isNamed: true, mayHaveMore: false }
+  const wanted = new Set(target.filter.states ?? JOB_STATES)
+  const filter: JobFilter = { ...target.filter, states: states.filter((state) => wanted.has(state)) }
+  const ids: string[] = []
+  let after: string | undefined
+  for (;;) {
+    // One more than asked tells whether there are more.
+    const limit = target.limit + 1 - ids.length
+    const page = listJobs(db, { ...filter, limit, after, searchLimit: 0 })
+    for (const job of page.jobs) if (!job.isCancelRequested) ids.push(job.id)
+    if (ids.length > target.limit) return { ids: ids.slice(0, target.limit), isNamed: false, mayHaveMore: true }
+    if (page.next === null) return { ids, isNamed: false, mayHaveMore: false }
+    after = page.next
+  }
+}
+
+/** Changes the chosen jobs one by one; `change` answers null when it did, else why the job was left as it is. */
+export function changeEach(chosen: Chosen, change: (id: string) => JobState | 'unknown' | null): BulkAnswer {
+  const changed: string[] = []
+  const skipped: { readonly id: string; readonly reason: JobState | 'unknown' }[] = []
+  for (const id of chosen.ids) {
+    const reason = change(id)
+    if (reason === null) changed.push(id)
+    // A filter's job that was changed by somebody since it was chosen no longer matches.
+    else if (chosen.isNamed) skipped.push({ id, reason })
+  }
+  return { changed, skipped, mayHaveMore: chosen.mayHaveMore }
+}

@@ -1,0 +1,14 @@
+/** `changeQueue`: settings that outlive processes. */
+
+import type { QueueChange } from '../../store.ts'
+import type { Db } from '../connection.ts'
+import { plainText } from '../rows.ts'
+
+const SET_PAUSED = `
+  insert into queue (name, is_paused) values (?, ?)
+  on conflict (name) do update set is_paused = excluded.is_paused`
+
+/** See {@link Store.changeQueue}. */
+export function changeQueue(db: Db, queue: string, change: QueueChange): void {
+  if (change.isPaused !== undefined) db.prepare(SET_PAUSED).run(plainText(queue), change.isPaused ? 1 : 0)
+}

@@ -1,0 +1,79 @@
+/** `readJob` and `readEndings`. */
+
+import type { AttemptRecord } from '../../../job/job.ts'
+import type { Ending, JobDetails } from '../../store.ts'
+import type { Db } from '../connection.ts'
+import {
+  decodeAttempt,
+  decodeError,
+  decodeJob,
+  decodeValue,
+  ENDED_COLUMNS,
+  LIVE_COLUMNS,
+  type AttemptRow,
+  type JobRow,
+} from '../rows.ts'
+
+// At most one of them has the job, unless an id was used again after its first job had ended: then the live one counts.
+const READ_LIVE = `select ${LIVE_COLUMNS} from job where id = ?`
+
+const READ_DEAD = `select ${ENDED_COLUMNS} from dead where id = ?`
+
+const READ_HISTORY = `select ${ENDED_COLUMNS} from history where id = ?`
+
+const READ_ATTEMPTS = `
+  select attempt, lease, node, started_at, ended_at, error from attempt_error where job_id = ? order by seq`
+
+const READ_LOG = 'select lease, line from job_log where job_id = ? order by seq'
+
+/** See {@link Store.readJob}. */
+export function readJob(db: Db, id: string): JobDetails | null {
+  const row = readRow(db, id)
+  if (row === null) return null
+  return { job: decodeJob(row), attempts: readAttempts(db, row) }
+}
+
+/** See {@link Store.readEndings}. */
+export function readEndings(db: Db, ids: readonly string[]): readonly Ending[] {
+  return ids.map((id): Ending => {
+    const row = readRow(db, id)
+    if (row === null) return { id, state: 'unknown' }
+    const error = decodeError(row.error)
+    switch (row.state) {
+      case 'completed':
+        return { id, state: 'completed', result: decodeValue(row.result_codec, row.result), error }
+      case 'failed':
+      case 'cancelled':
+        return { id, state: row.state, error }
+      default:
+        return { id, state: 'live' }
+    }
+  })
+}
+
+/** The row of a job, wherever it is. */
+export function readRow(db: Db, id: string): JobRow | null {
+  const row = db.prepare(READ_LIVE).get(id) ?? db.prepare(READ_DEAD).get(id) ?? db.prepare(READ_HISTORY).get(id)
+  // The column lists are those of `JobRow`, and the tables are strict.
+  return (row as JobRow | undefined) ?? null
+}
+
+function readAttempts(db: Db, job: JobRow): readonly AttemptRecord[] {
+  // The columns of the statements, in strict tables.
+  const rows = db.prepare(READ_ATTEMPTS).all(job.id) as AttemptRow[]
+  const lines = db.prepare(READ_LOG).all(job.id) as { readonly lease: string; readonly line: string }[]
+  const logs = new Map<string, string[]>()
+  for (const { lease, line } of lines) {
+    const log = logs.get(lease)
+    if (log === undefined) logs.set(lease, [line])
+    else log.push(line)
+  }
+  const logOf = (lease: string | null): readonly string[] => (lease === null ? [] : (logs.get(lease) ?? []))
+  const attempts = rows.map((row) => decodeAttempt(row, logOf(row.lease)))
+  // An attempt that runs, or that completed, is written nowhere else than on the job itself.
+  if (job.state === 'running' || job.state === 'completed') {
+    const error = job.state === 'running' ? null : job.error
+    attempts.push(decodeAttempt({ ...job, error }, logOf(job.lease)))
+  }
+  return attempts
+}

@@ -1,0 +1,119 @@
+/** The life of a node's row: `registerNode`, its beat, `readOrders`, `readNodes`, `retireNode`. */
+
+import type { NodeOrders, NodeRecord, NodeRegistration, NodeSnapshot, PublishedJob } from '../../store.ts'
+import type { Db } from '../connection.ts'
+import type { NodeNames } from '../node-names.ts'
+import { parseJson, plainText, plainTextOrNull, wholeNumber } from '../rows.ts'
+import { giveBackJobs, readHeld } from './give-back-jobs.ts'
+import { unparkSome } from './park-jobs.ts'
+import { readPausedQueues } from './read-queues.ts'
+
+const REGISTER = `
+  insert into node (id, host, pid, pid_scope, pid_start, version, beat_ms, started_at, beat_at, beat_seq, queues, jobs)
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
+  on conflict (id) do update set beat_ms = excluded.beat_ms, beat_at = excluded.beat_at, beat_seq = beat_seq + 1,
+    queues = excluded.queues, jobs = excluded.jobs`
+
+const BEAT = `
+  update node set beat_at = ?2, beat_seq = beat_seq + 1, snapshot = coalesce(?3, snapshot)
+  where id = ?1 and dead_at is null`
+
+const IS_ALIVE = 'select 1 as alive from node where id = ? and dead_at is null'
+
+const STOP_ORDERS = `
+  select id, lease from job indexed by job_running where state = 'running' and node = ? and cancel_requested = 1`
+
+const READ_NODES = `
+  select id, host, pid, pid_scope, pid_start, version, started_at, beat_at, beat_seq, dead_at, queues, jobs, snapshot
+  from node where dead_at is null or dead_at > ? order by started_at, id`
+
+const RETIRE = 'delete from node where id = ? and dead_at is null'
+
+/** How long a dead node is shown. */
+export const DEAD_NODE_KEPT_MS: number = 60 * 60 * 1000
+
+interface NodeRow {
+  readonly id: string
+  readonly host: string
+  readonly pid: number
+  readonly pid_scope: string | null
+  readonly pid_start: string | null
+  readonly version: string
+  readonly started_at: number
+  readonly beat_at: number
+  readonly beat_seq: number
+  readonly dead_at: number | null
+  readonly queues: string
+  readonly jobs: string
+  readonly snapshot: string | null
+}
+
+/** See {@link Store.registerNode}. The rest of many parked jobs follows with the node's claims. */
+export function registerNode(db: Db, node: NodeRegistration, names: NodeNames): void {
+  db.prepare(REGISTER).run(
+    node.id,
+    plainText(node.host),
+    node.pid,
+    plainTextOrNull(node.pidScope),
+    plainTextOrNull(node.pidStart),
+    plainText(node.version),
+    node.beatMs,
+    db.now,
+    wholeNumber(db.now),
+    JSON.stringify(node.queues),
+    JSON.stringify(node.jobs),
+  )
+  names.register(node)
+  for (const queue of node.queues) unparkSome(db, names, node.id, queue)
+}
+
+/** Says that the node lives; answers false when it was declared dead. */
+export function beat(db: Db, node: string, snapshot: NodeSnapshot | null): boolean {
+  const text = snapshot === null ? null : JSON.stringify(snapshot)
+  return Number(db.prepare(BEAT).run(node, db.now, text).changes) === 1
+}
+
+/** See {@link Store.readOrders}. */
+export function readOrders(db: Db, node: string): NodeOrders {
+  const isKnown = db.prepare(IS_ALIVE).get(node) !== undefined
+  // The columns of the statement; a running row has a lease by the table's check.
+  const stop = db.prepare(STOP_ORDERS).all(node) as { readonly id: string; readonly lease: string }[]
+  return {
+    isKnown,
+    stop: stop.map(({ id, lease }) => ({ id, lease })),
+    pausedQueues: readPausedQueues(db),
+  }
+}
+
+/** See {@link Store.readNodes}. */
+export function readNodes(db: Db): readonly NodeRecord[] {
+  // The columns of the statement, in a strict table.
+  const rows = db.prepare(READ_NODES).all(db.now - DEAD_NODE_KEPT_MS) as NodeRow[]
+  return rows.map((row) => decodeNode(row, db.now))
+}
+
+/** See {@link Store.retireNode}. A node that was declared dead stays listed as that: it holds nothing any more. */
+export function retireNode(db: Db, node: string): void {
+  giveBackJobs(db, readHeld(db, node))
+  db.prepare(RETIRE).run(node)
+}
+
+function decodeNode(row: NodeRow, now: number): NodeRecord {
+  return {
+    id: row.id,
+    host: row.host,
+    pid: row.pid,
+    pidScope: row.pid_scope,
+    pidStart: row.pid_start,
+    version: row.version,
+    startedAt: row.started_at,
+    beatAt: row.beat_at,
+    beatAgeMs: Math.max(0, now - row.beat_at),
+    beatSeq: row.beat_seq,
+    isDead: row.dead_at !== null,
+    // These three were written by `registerNode` and `beat` from values of these types.
+    queues: (parseJson(row.queues) ?? []) as readonly string[],
+    jobs: (parseJson(row.jobs) ?? []) as readonly PublishedJob[],
+    snapshot: row.snapshot === null ? null : (parseJson(row.snapshot) as NodeSnapshot | null),
+  }
+}

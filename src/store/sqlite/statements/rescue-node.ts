@@ -1,0 +1,115 @@
+/**
+ * `rescueNode`: declares a node dead and frees what it held, in one transaction that is guarded by the beat: a node that has
+ * beaten meanwhile keeps everything, and of two rescuers one comes too late.
+ */
+
+import type { ErrorRecord } from '../../../job/job.ts'
+import type { RescueAnswer, RescueRequest } from '../../store.ts'
+import type { Db } from '../connection.ts'
+import { CANCELLED_BY_OPERATOR, EndedCounter, moveToCancelled, moveToDead, recordAttempt } from './end-job.ts'
+import { encodeError } from '../rows.ts'
+
+const DECLARE_DEAD = `
+  update node set dead_at = ?3 where id = ?1 and beat_seq = ?2 and dead_at is null returning host, pid`
+
+const HELD_BY_NODE = `
+  select id, lease, queue, name, attempt, max_attempts, crashes, started_at, cancel_requested
+  from job indexed by job_running where state = 'running' and node = ? order by seq`
+
+// The due time stays, and with it the place. The lease goes: if the node lives after all, its late writes are stale.
+const REQUEUE = `
+  update job set state = 'queued', attempt = ?2, crashes = ?3, error = ?4, lease = null, node = null, claimed_at = null,
+    started_at = null, progress = null
+  where id = ?1`
+
+interface HeldRow {
+  readonly id: string
+  readonly lease: string
+  readonly queue: string
+  readonly name: string
+  readonly attempt: number
+  readonly max_attempts: number
+  readonly crashes: number
+  readonly started_at: number | null
+  readonly cancel_requested: number
+}
+
+interface DeadNode {
+  readonly host: string
+  readonly pid: number
+}
+
+/** What is to become of a job whose node died. */
+export type RescueDecision =
+  | { readonly type: 'requeue'; readonly attempt: number; readonly error: ErrorRecord }
+  | { readonly type: 'fail'; readonly error: ErrorRecord }
+  | { readonly type: 'cancel' }
+
+/** See {@link Store.rescueNode}. */
+export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null {
+  const { node, beatSeq, quarantineAfter } = request
+  // The two columns of the statement.
+  const dead = db.prepare(DECLARE_DEAD).get(node, beatSeq, db.now) as DeadNode | undefined
+  if (dead === undefined) return null
+  const requeued: string[] = []
+  const failed: string[] = []
+  const cancelled: string[] = []
+  const counter = new EndedCounter()
+  // The columns of the statement, in a strict table.
+  for (const row of db.prepare(HELD_BY_NODE).all(node) as HeldRow[]) {
+    const crash = crashError(dead, node)
+    const { id, attempt, lease, started_at: startedAt } = row
+    recordAttempt(db, { id, attempt, lease, node, startedAt, endedAt: db.now, error: crash })
+    const decision = decideRescue(row, crash, quarantineAfter)
+    const crashes = row.crashes + 1
+    if (decision.type !== 'requeue') counter.add(row.queue, db.now)
+    switch (decision.type) {
+      case 'requeue':
+        db.prepare(REQUEUE).run(id, decision.attempt, crashes, encodeError(decision.error))
+        requeued.push(id)
+        break
+      case 'fail':
+        moveToDead(db, { id, crashes }, null, db.now, decision.error)
+        failed.push(id)
+        break
+      case 'cancel':
+        moveToCancelled(db, id, null, db.now, CANCELLED_BY_OPERATOR)
+        cancelled.push(id)
+    }
+  }
+  counter.write(db)
+  return { requeued, failed, cancelled }
+}
+
+/** The rules of rescue, for one job. Pure. */
+export function decideRescue(
+  job: Pick<HeldRow, 'name' | 'attempt' | 'max_attempts' | 'crashes' | 'started_at' | 'cancel_requested'>,
+  crash: ErrorRecord,
+  quarantineAfter: number,
+): RescueDecision {
+  if (job.cancel_requested === 1) return { type: 'cancel' }
+  const crashes = job.crashes + 1
+  if (crashes >= quarantineAfter) {
+    return {
+      type: 'fail',
+      error: {
+        name: 'JobCrashedError',
+        code: 'ERR_QUARANTINED',
+        message: `${job.name} was running in ${crashes} crashes and runs no more: it may be what kills its process; retry it when that is mended`,
+        cause: crash,
+      },
+    }
+  }
+  // Without a mark the handler had hardly begun, if at all: the attempt is given back.
+  if (job.started_at === null) return { type: 'requeue', attempt: Math.max(0, job.attempt - 1), error: crash }
+  if (job.attempt >= job.max_attempts) return { type: 'fail', error: crash }
+  return { type: 'requeue', attempt: job.attempt, error: crash }
+}
+
+function crashError(dead: DeadNode, node: string): ErrorRecord {
+  return {
+    name: 'JobCrashedError',
+    code: 'ERR_NODE_DIED',
+    message: `the process that ran it died: node ${node}, host ${dead.host}, pid ${dead.pid}`,
+  }
+}

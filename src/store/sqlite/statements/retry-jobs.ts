@@ -1,0 +1,38 @@
+/** `retryJobs`: failed and cancelled jobs live again. What is kept of their earlier attempts stays. */
+
+import type { BulkAnswer } from '../../store.ts'
+import type { Db } from '../connection.ts'
+import { changeEach, type Chosen } from './bulk-target.ts'
+import { CARRIED_COLUMNS } from './end-job.ts'
+import { readRow } from './read-job.ts'
+
+const FROM_DEAD = `
+  insert into job (${CARRIED_COLUMNS}, state, due_at, attempt, crashes)
+  select ${CARRIED_COLUMNS}, 'queued', ?2, 0, 0 from dead where id = ?1`
+
+const FROM_HISTORY = `
+  insert into job (${CARRIED_COLUMNS}, state, due_at, attempt, crashes)
+  select ${CARRIED_COLUMNS}, 'queued', ?2, 0, 0 from history where id = ?1 and state = 'cancelled'`
+
+const REMOVE_DEAD = 'delete from dead where id = ?'
+
+const REMOVE_HISTORY = 'delete from history where id = ?'
+
+/** See {@link Store.retryJobs}. */
+export function retryJobs(db: Db, chosen: Chosen): BulkAnswer {
+  return changeEach(chosen, (id) => {
+    const row = readRow(db, id)
+    if (row === null) return 'unknown'
+    if (row.state === 'failed') {
+      db.prepare(FROM_DEAD).run(id, db.now)
+      db.prepare(REMOVE_DEAD).run(id)
+      return null
+    }
+    if (row.state === 'cancelled') {
+      db.prepare(FROM_HISTORY).run(id, db.now)
+      db.prepare(REMOVE_HISTORY).run(id)
+      return null
+    }
+    return row.state
+  })
+}
