@@ -14,10 +14,7 @@ import { parse, stringify } from 'devalue'
 import { toErrorRecord } from './error-record.ts'
 import { jobError } from './errors.ts'
 import type { EncodedValue } from './job.ts'
-import { BYTE_KINDS, byteKindOf, inspectValue, SIZE_ADVICE } from './value-walk.ts'
-
-/** A value larger than this, in bytes of UTF-8, is refused. */
-export const LARGEST_VALUE_BYTES: number = 1024 * 1024
+import { BYTE_KINDS, byteKindOf, inspectValue, LARGEST_VALUE_BYTES, SIZE_ADVICE } from './value-walk.ts'
 
 /** A value larger than this, in bytes of UTF-8, is worth a warning. */
 export const LARGE_VALUE_BYTES: number = 64 * 1024

@@ -12,6 +12,9 @@ import { joinPath, pathStep } from './value-path.ts'
 /** Values may be nested this deep. Bounds the recursion here and in the encoder. */
 export const DEEPEST_VALUE = 200
 
+/** A value whose text is larger than this, in bytes of UTF-8, is refused. */
+export const LARGEST_VALUE_BYTES: number = 1024 * 1024
+
 /** A value that would take this many characters is refused without being encoded. */
 const HOPELESS_SIZE = 16 * 1024 * 1024
 
@@ -54,11 +57,7 @@ export function inspectValue(value: unknown, rootName: string): { readonly isJso
   const walk = new ValueWalk()
   if (walk.visit(value, 0)) return { isJson: walk.isJson }
   if (walk.isTooLarge) {
-    const sizeMb = HOPELESS_SIZE / 1024 / 1024
-    throw jobError(
-      'ERR_ARGS_TOO_LARGE',
-      `${rootName}: more than ${sizeMb} MiB, but at most 1 MiB can be stored; ${SIZE_ADVICE}`,
-    )
+    throw jobError('ERR_ARGS_TOO_LARGE', `${rootName}: many times the 1 MiB that can be stored; ${SIZE_ADVICE}`)
   }
   const path = joinPath(rootName, walk.steps.reverse())
   throw jobError('ERR_VALUE_UNSUPPORTED', `${path} ${walk.problem}`)
@@ -99,13 +98,18 @@ class ValueWalk {
         return this.#grow(1)
       case 'bigint':
         this.isJson = false
-        // Decimal digits of a huge number take long to find; those of base 16 do not, and there are fewer of them.
-        return this.#grow(value.toString(16).length)
+        return this.#growByBigint(value)
       case 'function':
         return this.refuse('is a function, which cannot be stored')
       case 'symbol':
         return this.refuse('is a symbol, which cannot be stored')
     }
+  }
+
+  #growByBigint(value: bigint): boolean {
+    // The decimal digits of a huge number take seconds to find; those of base 16 do not, and there are fewer of them.
+    const size = value.toString(16).length
+    return this.#grow(size > LARGEST_VALUE_BYTES ? HOPELESS_SIZE + 1 : size)
   }
 
   #grow(size: number): boolean {
