@@ -100,7 +100,8 @@ export class JobExecutor {
       stageSignal.addEventListener('abort', isStageGone, { once: true })
       this.#options.onStart(job, waitMs)
       const current = this.#currentJob(job, entry, running, transaction, { waitMs })
-      void settle(() => runInJob(current, () => entry.fn(...args))).then((handlerEnd) => {
+      const { fn } = entry
+      void settle(() => runInJob(current, () => fn(...args))).then((handlerEnd) => {
         stageSignal.removeEventListener('abort', isStageGone)
         resolve(handlerEnd)
       })

@@ -108,7 +108,17 @@ export class WorkerNode {
     const onError = (error: unknown): void => bus.send('store:error', { error })
     this.#system = new System({ host })
     this.#ledger = new Ledger(host.clock, (orphans) => void this.#ackWriter.giveBack(orphans))
-    this.#ackWriter = new AckWriter(host, { store, ledger: this.#ledger, onAcked: options.onEnded, onError })
+    this.#ackWriter = new AckWriter(host, {
+      store,
+      ledger: this.#ledger,
+      onAcked: (finished, answer) => {
+        const { ending } = finished
+        if ((ending.type === 'retry' || ending.type === 'snoozed') && !answer.isStale)
+          this.#claimer.wakeIn(ending.delayMs)
+        options.onEnded(finished, answer)
+      },
+      onError,
+    })
     this.#running = new RunningJobs(host, {
       markStarted: (held) => this.#fenced(store.markStarted(held), held),
       recordProgress: (notes) => this.#fenced(store.recordProgress(notes), notes),
