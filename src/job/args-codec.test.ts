@@ -53,6 +53,7 @@ describe('encodeArgs', () => {
     ['Date', new Date(5)],
     ['an invalid Date', new Date(Number.NaN)],
     ['RegExp', /a\/"b/giu],
+    // oxlint-disable-next-line no-control-regex -- the text of an expression may hold any character
     ['RegExp with NUL', new RegExp('\0\uD800')],
     ['URL', new URL('https://example.org/a?b#c')],
     [

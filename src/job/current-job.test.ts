@@ -47,7 +47,7 @@ describe('currentJob', () => {
         return currentJob().id
       })
     expect(await Promise.all([run('a'), run('b')])).toEqual(['a', 'b'])
-    expect(() => currentJob()).toThrow()
+    expect(() => currentJob()).toThrow('outside of a job')
   })
 
   it('has methods that may be taken out', async () => {

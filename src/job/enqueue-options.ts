@@ -1,5 +1,7 @@
 /** The options of `enqueue`. */
 
+/* oxlint-disable no-restricted-globals -- Date is a kind of value here, never a clock */
+
 import { isUuid } from '../host/uuid.ts'
 import { durationProblem, parseDuration, type Duration } from './duration.ts'
 import { jobError, listProblems } from './errors.ts'

@@ -141,7 +141,10 @@ function describeNonError(thrown: unknown): string {
     case 'bigint':
       // Writing out all digits of a huge one takes too long.
       return BigInt.asIntN(1024, thrown) === thrown ? `${thrown}n` : 'a huge bigint'
-    default:
+    case 'number':
+    case 'boolean':
+    case 'symbol':
+    case 'undefined':
       return String(thrown)
   }
 }

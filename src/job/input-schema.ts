@@ -56,12 +56,21 @@ export function validateInput(schemas: InputSchemas, args: readonly unknown[]): 
     }
     results.push(result)
   }
-  if (isAsync) return Promise.all(results).then((settled) => gather(settled, schemas, args))
+  if (isAsync) return gatherLater(results, schemas, args)
   // Without a promise among them, all are results.
   return gather(results as Result[], schemas, args)
 }
 
 type Result = StandardSchemaV1.Result<unknown>
+
+async function gatherLater(
+  results: readonly (Result | Promise<Result>)[],
+  schemas: InputSchemas,
+  args: readonly unknown[],
+): Promise<InputResult> {
+  const settled = await Promise.all(results.map(async (result) => await result))
+  return gather(settled, schemas, args)
+}
 
 function gather(results: readonly Result[], schemas: InputSchemas, args: readonly unknown[]): InputResult {
   const issues: InputIssue[] = []

@@ -7,7 +7,14 @@ const QUEUE_NAME = /^[A-Za-z_][\w.-]{0,62}$/
 
 /** What is wrong with a queue's name, as a sentence, or undefined. */
 export function queueNameProblem(name: unknown, option: string): string | undefined {
-  if (typeof name === 'string' && QUEUE_NAME.test(name)) return undefined
+  return isQueueName(name) ? undefined : badQueueName(name, option)
+}
+
+function isQueueName(name: unknown): name is string {
+  return typeof name === 'string' && QUEUE_NAME.test(name)
+}
+
+function badQueueName(name: unknown, option: string): string {
   const shown = typeof name === 'string' ? JSON.stringify(name.slice(0, 80)) : typeof name
   return `${option} is ${shown}; a queue name starts with a letter or "_" and has at most 63 letters, digits, "_", "-" and "."`
 }
@@ -66,8 +73,8 @@ export function optionReader(settings: {
     queue: (name) => {
       const value = given.get(name)
       if (value === undefined) return undefined
-      const wrong = queueNameProblem(value, `option "${name}" of ${of}`)
-      return wrong === undefined ? String(value) : problem(wrong)
+      if (isQueueName(value)) return value
+      return problem(badQueueName(value, `option "${name}" of ${of}`))
     },
   }
 }

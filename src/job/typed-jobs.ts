@@ -6,7 +6,7 @@ import type { JobHandle } from './job-handle.ts'
 import type { Outcome } from './outcome.ts'
 
 /** Any function that may be a job. */
-// any: parameters are compared the other way round, so no other type admits every function.
+// oxlint-disable-next-line typescript/no-explicit-any -- parameters are compared contravariantly, so no other type admits every function
 export type JobFunction = (...args: any[]) => any
 
 /** The jobs of a runner: modules (`import * as mailer`) or plain objects of functions, by the name they are registered under. */

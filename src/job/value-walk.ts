@@ -5,6 +5,8 @@
  * that is listed here: what is not known to come back as it was is refused, never changed silently.
  */
 
+/* oxlint-disable no-restricted-globals -- Date is a kind of value here, never a clock */
+
 import { toErrorRecord } from './error-record.ts'
 import { jobError } from './errors.ts'
 import { joinPath, pathStep } from './value-path.ts'
@@ -261,9 +263,9 @@ const bufferSize = getterOf<number>(ArrayBuffer.prototype, 'byteLength')
 const regexpSource = getterOf<string>(RegExp.prototype, 'source')
 
 function getterOf<Value>(prototype: object, name: string): (holder: object) => Value {
-  const getter = Object.getOwnPropertyDescriptor(prototype, name)?.get
+  const accessor = Object.getOwnPropertyDescriptor(prototype, name)
   // The standard says what the accessor answers.
-  return (holder) => getter?.call(holder) as Value
+  return (holder) => accessor?.get?.call(holder) as Value
 }
 
 /** The prototype of plain objects in another realm, such as that of a test runner or a `vm` context. */
@@ -274,7 +276,7 @@ function isForeignObjectPrototype(prototype: unknown): boolean {
 
 function hasEnumerableSymbol(value: object): boolean {
   const symbols = Object.getOwnPropertySymbols(value)
-  return symbols.length > 0 && symbols.some((symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol))
+  return symbols.some((symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol))
 }
 
 function isArrayIndex(key: string): boolean {
