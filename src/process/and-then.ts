@@ -17,5 +17,14 @@ export function andThen<Value>(
   next: (value: Value) => void | Promise<void>,
 ): void | Promise<void> {
   if (!isPromise(answer)) return next(answer)
-  return answer.then((value) => (process.isAlive ? next(value) : undefined))
+  return waitFor(process, answer, next)
+}
+
+async function waitFor<Value>(
+  process: Process,
+  answer: Promise<Value>,
+  next: (value: Value) => void | Promise<void>,
+): Promise<void> {
+  const value = await answer
+  if (process.isAlive) await next(value)
 }

@@ -143,7 +143,7 @@ class Supervisor implements Behaviour {
   }
 
   receive(message: Message): void | Promise<void> {
-    // A supervisor is sent these messages alone; whatever else arrives falls through to the end.
+    // Only this package sends to supervisors, and it sends these messages.
     const known = message as SupervisorMessage | ProcessMessage
     switch (known.type) {
       case 'exit':
@@ -153,9 +153,15 @@ class Supervisor implements Behaviour {
       case 'call':
         known.from.fail(new RunnerError('ERR_NO_HANDLER', `${this.#process.title} answers no calls`))
         return undefined
-      default:
-        this.#process.log('warn', 'unexpected_message', [known.type])
+      case 'cast':
+      case 'info':
+        this.#process.log('warn', 'unexpected_message', [known.message])
         return undefined
+      case 'start':
+      case 'stop':
+        return undefined // the process handles these itself
+      default:
+        return unreachable(known)
     }
   }
 

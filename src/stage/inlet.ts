@@ -63,13 +63,14 @@ export class Inlet {
     subscription.ask(due)
   }
 
-  /** Handles one message of events, batch by batch. */
+  /** Handles one message of events: batch by batch, or whole on a manual subscription. */
   handleEvents(subscription: SubscriptionLink, events: readonly unknown[]): void | Promise<void> {
     const side = subscription.consumerSide
     if (side === undefined) return undefined
     this.#eventsIn += events.length
-    if (side.mode === 'manual')
-      return this.#handleBatches(subscription, events, [{ size: events.length, ask: 0, excess: 0 }])
+    // Nobody asks for more on a subscription that was lost while its events waited, so they need no batches to ask after.
+    const isWhole = side.mode === 'manual' || subscription.state === 'ended'
+    if (isWhole) return this.#handleBatches(subscription, events, [{ size: events.length, ask: 0, excess: 0 }])
     return this.#handleBatches(subscription, events, this.#plan(subscription, side, events.length))
   }
 

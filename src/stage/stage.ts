@@ -163,8 +163,14 @@ export class Stage implements Behaviour {
       case 'start':
       case 'stop':
         return undefined // the process handles these itself
-      default:
+      case 'subscribeTo':
+      case 'bufferedInfo':
+      case 'countBuffered':
+      case 'getDemand':
+      case 'setDemand':
         return this.#request(known)
+      default:
+        return unreachable(known)
     }
   }
 
@@ -368,7 +374,7 @@ export class Stage implements Behaviour {
     if (!Array.isArray(returned)) {
       throw new RunnerError(
         'ERR_BAD_RETURN',
-        `${this.#process.title} must return an array of events or nothing, not ${String(returned)}`,
+        `${this.#process.title} must return an array of events or nothing, not a ${typeof returned}`,
       )
     }
     if (returned.length > 0) this.#outlet.emit(returned)

@@ -1,0 +1,72 @@
+/** Compares what happened with what was recorded, by the `match` rules of `traces/README.md`. */
+
+import { deepStrictEqual } from 'node:assert/strict'
+
+import type { Entry, MatchRule, Scenario, StepTrace } from './scenario.ts'
+
+const EXIT_ENTRIES = ['exit', 'terminate', 'handle_cancel', 'log']
+const ANY_ERROR = { error: '*' }
+
+/** Throws an assertion error that names the step at which `actual` is not `expected`. */
+export function compareTraces(scenario: Scenario, expected: readonly StepTrace[], actual: readonly StepTrace[]): void {
+  const match = scenario.match ?? {}
+  for (const [index, step] of expected.entries()) {
+    const where = `step ${index + 1}, ${JSON.stringify(scenario.steps[index])}`
+    const found = actual[index] ?? { log: {} }
+    if ('result' in step) deepStrictEqual(plain(found.result, step.result), plain(step.result), `${where}: result`)
+    deepStrictEqual(comparable(found, match), comparable(step, match), where)
+  }
+}
+
+/** One step's logs in the form in which two of them are equal exactly if the rules say so. */
+function comparable({ log }: StepTrace, match: Readonly<Record<string, MatchRule>>): unknown {
+  const stages: Record<string, unknown> = {}
+  const union: string[] = []
+  for (const [stage, recorded] of Object.entries(log)) {
+    const entries = recorded.map(normalize)
+    const rule = match[stage]
+    if (rule === 'ignore') continue
+    if (rule === 'union') {
+      union.push(...entries.flatMap((entry) => events(entry).map((event) => JSON.stringify(event))))
+      continue
+    }
+    const kept = rule === 'noExit' ? entries.filter(([name]) => !EXIT_ENTRIES.includes(String(name))) : entries
+    if (kept.length > 0) stages[stage] = arrange(kept, rule)
+  }
+  return { stages, union: union.sort() }
+}
+
+function arrange(entries: readonly Entry[], rule: MatchRule | undefined): unknown {
+  if (rule === 'sorted') return entries.map((entry) => JSON.stringify(entry)).sort()
+  if (rule !== 'concat') return entries
+  return {
+    events: entries.flatMap((entry) => events(entry).map((event) => [entry[2], event])),
+    others: entries.filter(([name]) => name !== 'handle_events'),
+  }
+}
+
+function events(entry: Entry): readonly unknown[] {
+  return entry[0] === 'handle_events' ? (entry[1] as readonly unknown[]) : []
+}
+
+function normalize(entry: Entry): Entry {
+  const [name, ...rest] = entry
+  // The level of a log entry is informative.
+  if (name === 'log') return [name, ...rest.slice(1).map((part) => plain(part))]
+  if (name !== 'handle_events') return [name, ...rest.map((part) => plain(part))]
+  return [name, expand(rest[0]), ...rest.slice(1)]
+}
+
+function expand(list: unknown): readonly unknown[] {
+  if (Array.isArray(list)) return list
+  const [from, to] = (list as { readonly range: readonly [number, number] }).range
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index)
+}
+
+/** A copy without prototypes; any error stands for every error where one is expected. */
+function plain(value: unknown, expected?: unknown): unknown {
+  const copy: unknown = value === undefined ? undefined : JSON.parse(JSON.stringify(value))
+  const isError = typeof copy === 'object' && copy !== null && 'error' in copy
+  const isAnyExpected = JSON.stringify(expected) === JSON.stringify(ANY_ERROR)
+  return isError && isAnyExpected ? ANY_ERROR : copy
+}

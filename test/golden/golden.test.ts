@@ -1,0 +1,74 @@
+/** Replays the traces recorded from Elixir's GenStage. A scenario passes when it equals its `trace` or its `alt`. */
+
+import { AssertionError } from 'node:assert'
+import { describe, expect, it } from 'vitest'
+
+import { compareTraces } from './compare.ts'
+import { replay } from './replay.ts'
+import { readScenarios, type Scenario, type StepTrace } from './scenario.ts'
+
+/** Scenarios without an `alt` where we decided to do otherwise, and why. Each must really differ: a listed scenario that passes fails. */
+const DEVIATIONS: Readonly<Record<string, string>> = {
+  'info-in-unbounded-buffer':
+    'an info waits behind the last event in every buffer alike; it is no event, is not counted, and costs no demand',
+  'pc-demand-mode-crash': 'a producer-consumer answers "forward" when asked for its demand mode, and lives on',
+}
+
+/** Groups that need parts of the library which do not exist. */
+const WITHOUT: Readonly<Record<string, string>> = {
+  'broadcast-dispatcher': 'no broadcast dispatcher',
+  'partition-dispatcher': 'no partition dispatcher',
+  'consumer-supervisor': 'no consumer supervisor',
+  stream: 'no streams',
+}
+
+const scenarios = readScenarios()
+
+const isLacking = ({ group }: Scenario): boolean => group in WITHOUT
+const isDeviation = ({ id }: Scenario): boolean => id in DEVIATIONS
+const replayed = scenarios.filter((scenario) => !isLacking(scenario) && !isDeviation(scenario))
+const deviating = scenarios.filter((scenario) => !isLacking(scenario) && isDeviation(scenario))
+const lacking = scenarios.filter(isLacking)
+
+describe('golden', () => {
+  it.each(replayed)('$group, $id: $title', expectReplayed)
+  it.each(deviating.map((scenario) => ({ ...scenario, reason: DEVIATIONS[scenario.id] })))(
+    '$group, $id deviates: $reason',
+    expectDeviation,
+  )
+  it.skip.each(lacking.map((scenario) => ({ ...scenario, reason: WITHOUT[scenario.group] })))(
+    '$group, $id: $reason',
+    expectReplayed,
+  )
+})
+
+it('has every recorded scenario', () => {
+  expect(scenarios).toHaveLength(73)
+})
+
+async function expectReplayed(scenario: Scenario): Promise<void> {
+  const actual = await replay(scenario)
+  const difference = differenceFrom(scenario, scenario.trace, actual)
+  if (difference === undefined) return
+  const altDifference = scenario.alt === undefined ? difference : differenceFrom(scenario, scenario.alt, actual)
+  if (altDifference !== undefined) throw altDifference
+}
+
+async function expectDeviation(scenario: Scenario): Promise<void> {
+  const actual = await replay(scenario)
+  expect(differenceFrom(scenario, scenario.trace, actual)).toBeInstanceOf(AssertionError)
+}
+
+function differenceFrom(
+  scenario: Scenario,
+  expected: readonly StepTrace[],
+  actual: readonly StepTrace[],
+): Error | undefined {
+  try {
+    compareTraces(scenario, expected, actual)
+    return undefined
+  } catch (error) {
+    if (error instanceof AssertionError) return error
+    throw error
+  }
+}

@@ -1,0 +1,45 @@
+/** The shape of the recorded files; `traces/README.md` says what each part means. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+
+export type Entry = readonly unknown[]
+
+export interface StepTrace {
+  readonly result?: unknown
+  readonly log: Readonly<Record<string, readonly Entry[]>>
+}
+
+export interface SubscribeToSpec {
+  readonly to: string
+  readonly as: string
+  readonly options?: Readonly<Record<string, unknown>>
+}
+
+export interface StageSpec {
+  readonly name: string
+  readonly kind: string
+  readonly behaviour: Readonly<Record<string, unknown>>
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+export type Step = Readonly<Record<string, unknown>> & { readonly do: string }
+
+export type MatchRule = 'concat' | 'union' | 'sorted' | 'noExit' | 'ignore'
+
+export interface Scenario {
+  readonly id: string
+  readonly group: string
+  readonly title: string
+  readonly match?: Readonly<Record<string, MatchRule>>
+  readonly stages: readonly StageSpec[]
+  readonly steps: readonly Step[]
+  readonly trace: readonly StepTrace[]
+  readonly alt?: readonly StepTrace[]
+}
+
+const FOLDER = new URL('traces/', import.meta.url)
+
+export function readScenarios(): readonly Scenario[] {
+  const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'))
+  return files.map((file) => JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')) as Scenario)
+}
