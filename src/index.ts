@@ -30,6 +30,10 @@ export type { Duration } from './job/duration.ts'
 export type { EnqueueOptions } from './job/enqueue-options.ts'
 export type { EnqueueStatus, JobHandle, ResultOptions } from './job/job-handle.ts'
 export { JOB_STATES, type ErrorRecord, type JobState } from './job/job.ts'
+export { JOB_SETTINGS } from './job/typed-jobs.ts'
+export type { InputSchemas } from './job/input-schema.ts'
+export type { KeyOption } from './job/key-path.ts'
+export type { UniqueOption } from './job/unique-option.ts'
 export type { BackoffOption, BackoffRange } from './job/retry-policy.ts'
 export type {
   ArgsOf,

@@ -41,7 +41,10 @@ export class Pruner {
 
   #arm(ms: number): void {
     if (this.#isStopped) return
-    this.#timer = this.#host.clock.after(ms, () => (this.#underWay = this.#prune()), { keepAlive: false })
+    const prune = (): void => {
+      this.#underWay = this.#prune()
+    }
+    this.#timer = this.#host.clock.after(ms, prune, { keepAlive: false })
   }
 
   async #prune(): Promise<void> {

@@ -12,7 +12,7 @@ import { decodeValue, encodeValue } from '../job/args-codec.ts'
 import { runInJob, type CurrentJob } from '../job/current-job.ts'
 import { sanitizeText } from '../job/stored-text.ts'
 import { jobError } from '../job/errors.ts'
-import { validateInput } from '../job/input-schema.ts'
+import { argsInvalidError, validateInput } from '../job/input-schema.ts'
 import type { ClaimedJob } from '../job/job.ts'
 import type { RegisteredJob, Registry } from '../job/registry.ts'
 import type { AttemptEnding, Store } from '../store/store.ts'
@@ -233,8 +233,7 @@ async function readArgs(job: ClaimedJob, entry: RegisteredJob): Promise<readonly
   if (schemas === undefined) return decoded
   const checked = await validateInput(schemas, decoded)
   if (checked.isValid) return checked.values
-  const issues = checked.issues.map(({ path, message }) => `${path}: ${message}`).join('; ')
-  throw jobError('ERR_ARGS_INVALID', `the stored args of job "${job.name}" do not fit its schemas: ${issues}`)
+  throw argsInvalidError(job.name, checked.issues)
 }
 
 async function settle(handler: () => unknown): Promise<HandlerEnd> {

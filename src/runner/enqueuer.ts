@@ -5,7 +5,7 @@ import { uuidV7 } from '../host/uuid.ts'
 import { encodeArgs } from '../job/args-codec.ts'
 import { parseEnqueueOptions, type EnqueueOptions } from '../job/enqueue-options.ts'
 import { jobError } from '../job/errors.ts'
-import { validateInput } from '../job/input-schema.ts'
+import { argsInvalidError, validateInput } from '../job/input-schema.ts'
 import type { EnqueueStatus } from '../job/job-handle.ts'
 import type { NewJob } from '../job/job.ts'
 import { keyOf } from '../job/key-path.ts'
@@ -124,8 +124,7 @@ async function checkInput(entry: RegisteredJob, args: readonly unknown[]): Promi
   if (schemas === undefined) return
   const checked = await validateInput(schemas, args)
   if (checked.isValid) return
-  const issues = checked.issues.map(({ path, message }) => `${path}: ${message}`).join('; ')
-  throw jobError('ERR_ARGS_INVALID', `the args of job "${entry.name}" do not fit its schemas: ${issues}`)
+  throw argsInvalidError(entry.name, checked.issues)
 }
 
 function dueInMs(job: NewJob, now: number): number {
