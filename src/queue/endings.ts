@@ -18,7 +18,12 @@ export type KnownEnding =
   | Exclude<Ending, { state: 'live' | 'unknown' }>
   | { readonly id: string; readonly state: 'unknown' }
 
-type Waiter = (ending: KnownEnding) => void
+/** Who waits for a job. */
+export interface EndingWaiter {
+  readonly onEnded: (ending: KnownEnding) => void
+  /** Nobody will answer any more. */
+  readonly onClosed: () => void
+}
 
 const FIRST_WAIT_MS = 25
 const LONGEST_WAIT_MS = 1_000
@@ -27,7 +32,7 @@ const LONGEST_WAIT_MS = 1_000
 export class Endings {
   readonly #host: Host
   readonly #options: EndingsOptions
-  readonly #waiters = new Map<string, Set<Waiter>>()
+  readonly #waiters = new Map<string, Set<EndingWaiter>>()
   #timer: Timer | undefined
   #waitMs = FIRST_WAIT_MS
   #isAsking = false
@@ -39,11 +44,11 @@ export class Endings {
   }
 
   /**
-   * Calls `waiter` once when the job has ended.
+   * Tells `waiter` once when the job has ended.
    *
    * @returns A function that gives up waiting.
    */
-  wait(id: string, waiter: Waiter): () => void {
+  wait(id: string, waiter: EndingWaiter): () => void {
     const waiters = this.#waiters.get(id) ?? new Set()
     waiters.add(waiter)
     this.#waiters.set(id, waiters)
@@ -62,13 +67,15 @@ export class Endings {
     const waiters = this.#waiters.get(ending.id)
     if (waiters === undefined) return
     this.#waiters.delete(ending.id)
-    for (const waiter of waiters) waiter(ending)
+    for (const waiter of waiters) waiter.onEnded(ending)
     this.#restIfIdle()
   }
 
-  /** Stops asking; open waiters are never answered. */
+  /** Stops asking, and says so to whoever waits. */
   close(): void {
+    const open = [...this.#waiters.values()].flatMap((waiters) => [...waiters])
     this.#waiters.clear()
+    for (const waiter of open) waiter.onClosed()
     this.#restIfIdle()
   }
 

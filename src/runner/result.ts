@@ -12,6 +12,7 @@ import {
   ResultTimeoutError,
 } from '../job/errors.ts'
 import type { ResultOptions } from '../job/job-handle.ts'
+import { runnerError } from './errors.ts'
 import type { Endings, KnownEnding } from '../queue/endings.ts'
 
 /** Waits for the end of a job. Throws as `JobHandle.result` says. */
@@ -25,9 +26,20 @@ export async function awaitResult(
     options.timeout === undefined ? undefined : parseDuration(options.timeout, 'option "timeout" of result')
   const ending = await new Promise<KnownEnding>((resolve, reject) => {
     let timer: Timer | undefined
-    const giveUp = endings.wait(id, (known) => {
-      timer?.cancel()
-      resolve(known)
+    const giveUp = endings.wait(id, {
+      onEnded: (known) => {
+        timer?.cancel()
+        resolve(known)
+      },
+      onClosed: () => {
+        timer?.cancel()
+        reject(
+          runnerError(
+            'ERR_RUNNER_CLOSED',
+            `the runner was closed while somebody waited for job ${id}; the job goes on`,
+          ),
+        )
+      },
     })
     if (timeoutMs === undefined) return
     timer = host.clock.after(timeoutMs, () => {

@@ -76,6 +76,8 @@ const ORDERS_EVERY_MS = 1_000
 const QUEUES_EVERY_MS = 5_000
 /** After the abort signal, handlers get this long to end by themselves. */
 const LAST_GRACE_MS = 3_000
+/** A stop waits no longer than this for a step that a store in trouble may hold up. */
+const SLOW_STORE_MS = 2_000
 
 /** A running worker. */
 export class WorkerNode {
@@ -203,21 +205,20 @@ export class WorkerNode {
     this.#host.trace.point('node.stop', this.id)
     const deadline = this.#host.clock.monotonic() + timeoutMs
     this.#executor.drain()
-    await this.#claimer.stop()
-    await this.#stopUpkeep()
+    await this.#within(SLOW_STORE_MS, Promise.all([this.#claimer.stop(), this.#stopUpkeep()]))
     const unbegun = this.#ackWriter.giveBack(this.#ledger.take((job) => !this.#running.has(job.id)))
     const hurried = new Promise<void>((resolve) => (this.#hurryStop = resolve))
     await Promise.race([this.#running.whenEmpty(timeoutMs), hurried])
     if (this.#running.size > 0) {
       this.#running.stopAll({ type: 'interrupted' }, new DOMException('the worker stops', 'AbortError'))
       await this.#running.whenEmpty(LAST_GRACE_MS)
+      this.#running.giveUpAll()
     }
     // What ended by now is on its way through the stages to the outbox; what did not is handed back.
-    await this.#system.idle()
-    await this.#ackWriter.giveBack(this.#ledger.take(() => true))
-    this.#running.giveUpAll()
+    await this.#within(SLOW_STORE_MS, this.#system.idle())
+    const unfinished = this.#ackWriter.giveBack(this.#ledger.take(() => true))
     const remainingMs = Math.max(1_000, deadline - this.#host.clock.monotonic())
-    await this.#within(remainingMs, Promise.all([unbegun, this.#ackWriter.flush()]))
+    await this.#within(remainingMs, Promise.all([unbegun, unfinished, this.#ackWriter.flush()]))
     this.#ackWriter.abandon()
     this.#state = 'gone'
     for (const branch of this.#branches.values()) await branch.stop()
