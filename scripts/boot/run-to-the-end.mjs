@@ -4,6 +4,9 @@
  * On Ctrl-C the terminal signals every process in the foreground, the child too, and npm then sends us the same signal
  * again; were it passed on, the child would take one key press for two or three. So SIGINT is passed on only when there is
  * no terminal, and signals that arrive together count as one.
+ *
+ * npm starts us through a shell, which dies of a signal that npm passes to it without telling us; so under npm the loss of
+ * the parent counts as SIGTERM.
  */
 
 import { spawn } from 'node:child_process'
@@ -11,6 +14,7 @@ import process from 'node:process'
 
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
 const TOGETHER_MS = 1_000
+const LOOK_AT_PARENT_EVERY_MS = 250
 
 /**
  * @param {string} command
@@ -29,7 +33,9 @@ export function runToTheEnd(command, args) {
       if (!isEcho && !fromTerminal) child.kill(signal)
     }
     for (const signal of SIGNALS) process.on(signal, pass)
+    const watch = watchParent(() => pass('SIGTERM'))
     const unhook = () => {
+      clearInterval(watch)
       for (const signal of SIGNALS) process.removeListener(signal, pass)
     }
     child.on('error', (error) => {
@@ -42,4 +48,16 @@ export function runToTheEnd(command, args) {
       else process.kill(process.pid, signal)
     })
   })
+}
+
+/** @param {() => void} lost called once when the process that started us is gone */
+function watchParent(lost) {
+  const parent = process.ppid
+  if (process.env.npm_lifecycle_event === undefined) return undefined
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    lost()
+  }, LOOK_AT_PARENT_EVERY_MS)
+  return timer.unref()
 }

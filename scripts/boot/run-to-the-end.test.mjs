@@ -19,13 +19,18 @@ const CHILD = `
 `
 
 /** @param {string} child the program to run under runToTheEnd */
-function boot(child) {
+function bootProgram(child) {
   const module = pathToFileURL(join(root, 'scripts/boot/run-to-the-end.mjs')).href
-  const program = `
+  return `
     import { runToTheEnd } from '${module}'
     process.exitCode = await runToTheEnd(process.execPath, ['-e', ${JSON.stringify(child)}])
   `
-  return spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+/** @param {string} child */
+function boot(child) {
+  const args = ['--input-type=module', '-e', bootProgram(child)]
+  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
 }
 
 it('passes a signal on once, waits for the child, and exits with its code', async () => {
@@ -45,4 +50,24 @@ it('passes a signal on once, waits for the child, and exits with its code', asyn
 it('ends by the signal that ended the child', async () => {
   const [code, signal] = await once(boot("process.kill(process.pid, 'SIGTERM')"), 'close')
   expect({ code, signal }).toEqual({ code: null, signal: 'SIGTERM' })
+})
+
+it('stops the child when npm, or the shell that npm put between, is gone', async () => {
+  const child = `
+    process.on('SIGTERM', () => { console.log('stopped'); process.exit(0) })
+    setInterval(() => {}, 1000)
+    console.log('up')
+  `
+  const args = JSON.stringify(['--input-type=module', '-e', bootProgram(child)])
+  const shell = `require('node:child_process').spawn(process.execPath, ${args}, { stdio: 'inherit' })`
+  const env = { ...process.env, npm_lifecycle_event: 'start' }
+  const parent = spawn(process.execPath, ['-e', shell], { stdio: ['ignore', 'pipe', 'inherit'], env })
+  let text = ''
+  parent.stdout.setEncoding('utf8').on('data', (chunk) => {
+    text += chunk
+    if (text === 'up\n') parent.kill('SIGKILL')
+  })
+  // The pipe closes when the last process that holds it is gone.
+  await once(parent, 'close')
+  expect(text).toBe('up\nstopped\n')
 })
