@@ -1,0 +1,66 @@
+/** Fixtures for the conformance suite on SQLite: a file in a folder of its own, and the ways to it that the suite needs. */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from '@photostructure/sqlite'
+import type { Store } from '../../src/store/store.ts'
+import type { StoreFixture } from '../conformance/store-conformance.ts'
+
+/** What a fixture is made of. */
+export interface SqliteFixtureOptions {
+  /** Makes a store on a URL. */
+  open(url: string, migrate: boolean): Store
+  pass(ms: number): Promise<void>
+}
+
+/** A fixture on a new file. */
+export function sqliteFixture({ open, pass }: SqliteFixtureOptions): StoreFixture & { readonly path: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-store-'))
+  const path = join(folder, 'jobs.db')
+  const stores: Store[] = []
+  const handles: DatabaseSync[] = []
+  const make = (migrate: boolean): Store => {
+    const store = open(`sqlite:${path}`, migrate)
+    stores.push(store)
+    return store
+  }
+  const connect = (file: string): DatabaseSync => {
+    const handle = new DatabaseSync(file, { timeout: 2_000 })
+    handles.push(handle)
+    return handle
+  }
+  return {
+    path,
+    store: make(true),
+    another: ({ migrate = true } = {}) => make(migrate),
+    pass,
+    breakTags: async (id) => {
+      connect(path).prepare(`update job set tags = '["open' where id = ?`).run(id)
+    },
+    makeSchemaNewer: async () => {
+      const handle = connect(path)
+      const { user_version: version } = handle.prepare('pragma user_version').get() as { user_version: number }
+      handle.exec(`pragma user_version = ${version + 1}`)
+    },
+    transaction: () => {
+      const handle = connect(path)
+      handle.exec('begin immediate')
+      return {
+        tx: handle,
+        commit: async () => handle.exec('commit'),
+        rollback: async () => handle.exec('rollback'),
+      }
+    },
+    foreignTransaction: () => {
+      const handle = connect(join(folder, 'other.db'))
+      handle.exec('begin')
+      return handle
+    },
+    close: async () => {
+      for (const store of stores) await store.close()
+      for (const handle of handles) handle.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
