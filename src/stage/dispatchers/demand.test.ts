@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+
+import type { Subscription } from '../subscription-link.ts'
+import { demandDispatcher, type DemandState } from './demand.ts'
+
+/** A dispatcher never looks into a subscription, so a name will do. */
+const subscription = (name: string): Subscription => ({ name }) as unknown as Subscription
+const [a, b, c] = [subscription('a'), subscription('b'), subscription('c')]
+
+const dispatcher = demandDispatcher<number>()
+
+function withDemands(...demands: readonly (readonly [Subscription, number])[]): DemandState {
+  const known = demands.reduce((state, [consumer]) => subscribed(state, consumer), dispatcher.init())
+  return demands.reduce((state, [consumer, count]) => dispatcher.ask(state, consumer, count).state, known)
+}
+
+function subscribed(state: DemandState, consumer: Subscription): DemandState {
+  const step = dispatcher.subscribe(state, consumer)
+  if ('refused' in step) throw new Error('a demand dispatcher refuses nobody')
+  return step.state
+}
+
+describe('demandDispatcher', () => {
+  it('serves the biggest demand first', () => {
+    const step = dispatcher.dispatch(withDemands([a, 2], [b, 3]), [1, 2, 3, 4])
+    expect(step.deliveries).toEqual([
+      { subscription: b, events: [1, 2, 3] },
+      { subscription: a, events: [4] },
+    ])
+    expect(step.state).toEqual({ entries: [entry(a, 1), entry(b, 0)], total: 1, expected: 2 })
+  })
+
+  it('rotates among equal demands when events come singly', () => {
+    let state = withDemands([a, 2], [b, 2], [c, 2])
+    const served: unknown[] = []
+    for (let event = 0; event < 6; event++) {
+      const step = dispatcher.dispatch(state, [event])
+      served.push(step.deliveries[0]?.subscription)
+      state = step.state
+    }
+    expect(served).toEqual([a, b, c, a, b, c])
+  })
+
+  it('answers what nobody asked for as leftovers, in order', () => {
+    const step = dispatcher.dispatch(withDemands([a, 1]), [1, 2, 3])
+    expect(step.leftovers).toEqual([2, 3])
+    expect(dispatcher.capacity(step.state)).toBe(0)
+  })
+
+  it('hands on the emitted array when one consumer takes all of it', () => {
+    const events = [1, 2]
+    expect(dispatcher.dispatch(withDemands([a, 5]), events).deliveries[0]?.events).toBe(events)
+  })
+
+  it('voids the demand of a consumer that left', () => {
+    const { state } = dispatcher.cancel(withDemands([a, 4], [b, 1]), a)
+    expect([dispatcher.capacity(state), state.entries]).toEqual([1, [entry(b, 1)]])
+  })
+
+  it('reports an ask for more than the first one, and counts it', () => {
+    const step = dispatcher.ask(withDemands([a, 2]), a, 3)
+    expect(step.log).toEqual({ level: 'warn', code: 'demand_over_max', args: [2, 3] })
+    expect(dispatcher.capacity(step.state)).toBe(5)
+  })
+
+  it('changes no state it was given', () => {
+    const state = withDemands([a, 2], [b, 1])
+    const before = structuredClone(state)
+    dispatcher.dispatch(state, [1, 2, 3])
+    dispatcher.ask(state, b, 5)
+    dispatcher.cancel(state, a)
+    expect(state).toEqual(before)
+  })
+
+  it('refuses a maxDemand that is no integer >= 1', () => {
+    expect(() => demandDispatcher({ maxDemand: 0 })).toThrow('maxDemand must be an integer >= 1, not 0')
+  })
+})
+
+function entry(consumer: Subscription, demand: number): object {
+  return { subscription: consumer, demand }
+}
