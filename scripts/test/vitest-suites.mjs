@@ -70,7 +70,7 @@ export function filesOf(suite) {
 export function strayTestFiles() {
   const run = new Set([...vitestSuites, ...foundSuites()].flatMap(filesOf))
   const folders = foldersOf('.').filter((folder) => folder !== 'node_modules' && folder !== 'dist')
-  return folders.flatMap(testFilesIn).filter((file) => !run.has(file))
+  return [...readdirSync(root).filter(isTestFile), ...folders.flatMap(testFilesIn)].filter((file) => !run.has(file))
 }
 
 /** @param {string} folder */
