@@ -9,6 +9,7 @@ import {
   type Definition,
   type SupervisorOptions,
 } from '../stage/index.ts'
+import { describeReason } from './exit-reason.ts'
 
 /** A system whose log is kept, and stages that write down when they start and end. */
 function setUp(): Lab {
@@ -19,7 +20,7 @@ function setUp(): Lab {
   const stage = (id: string): Definition =>
     consumer<number>((self) => {
       events.push(`+${id}`)
-      self.ref.monitor((reason) => events.push(`-${id} ${reason instanceof Error ? reason.message : String(reason)}`))
+      self.ref.monitor((reason) => events.push(`-${id} ${describeReason(reason)}`))
       return {
         handleEvents: () => {},
         handleCast: (message) => {
@@ -196,13 +197,12 @@ describe('supervisor', () => {
         order.push('callback')
       },
       terminate: (reason) => {
-        order.push(`terminate ${String(reason)}`)
+        order.push(`terminate ${describeReason(reason)}`)
       },
     }))
     const children = [{ id: 'polite', name: 'polite', start: polite, trapExits: true }]
     const ref = await lab.system.start(supervisor({ strategy: 'oneForOne', children }))
     lab.system.whereis('polite')?.cast('work')
-    await lab.system.whereis('nobody')?.call('')
     const stopped = ref.stop()
     setImmediate(() => finish())
     await stopped

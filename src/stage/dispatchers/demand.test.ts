@@ -73,7 +73,7 @@ describe('demandDispatcher', () => {
   })
 
   it('refuses a maxDemand that is no integer >= 1', () => {
-    expect(() => demandDispatcher({ maxDemand: 0 })).toThrow('maxDemand must be an integer >= 1, not 0')
+    expect(() => demandDispatcher({ maxDemand: 0 })).toThrow('maxDemand must be an integer >= 1 or Infinity, not 0')
   })
 })
 

@@ -26,19 +26,25 @@ export interface DemandState {
 
 /** Options of {@link demandDispatcher}. */
 export interface DemandDispatcherOptions {
-  /** A single ask for more than this is logged (`demand_over_max`), and counts all the same. Default: the first ask. */
+  /**
+   * A single ask for more than this is logged (`demand_over_max`), and counts all the same; `Infinity` logs none. Default: the
+   * first ask.
+   */
   readonly maxDemand?: number | undefined
 }
 
 /**
  * Makes the dispatcher that gives each event to the consumer that asked for most.
  *
- * @throws `ERR_BAD_OPTIONS` when `maxDemand` is no integer >= 1.
+ * @throws `ERR_BAD_OPTIONS` when `maxDemand` is neither an integer >= 1 nor `Infinity`.
  */
 export function demandDispatcher<Event>(options: DemandDispatcherOptions = {}): Dispatcher<Event, DemandState> {
   const { maxDemand } = options
-  if (maxDemand !== undefined && (!Number.isInteger(maxDemand) || maxDemand < 1)) {
-    throw new RunnerError('ERR_BAD_OPTIONS', `demandDispatcher: maxDemand must be an integer >= 1, not ${maxDemand}`)
+  if (maxDemand !== undefined && !isBound(maxDemand)) {
+    throw new RunnerError(
+      'ERR_BAD_OPTIONS',
+      `demandDispatcher: maxDemand must be an integer >= 1 or Infinity, not ${maxDemand}`,
+    )
   }
   return {
     init: () => ({ entries: [], total: 0, expected: maxDemand }),
@@ -50,6 +56,10 @@ export function demandDispatcher<Event>(options: DemandDispatcherOptions = {}): 
     dispatch,
     capacity: (state) => state.total,
   }
+}
+
+function isBound(maxDemand: number): boolean {
+  return (Number.isInteger(maxDemand) || maxDemand === Number.POSITIVE_INFINITY) && maxDemand >= 1
 }
 
 function cancel<Event>(state: DemandState, subscription: Subscription): DemandStep<Event, DemandState> {
