@@ -3,15 +3,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DatabaseSync } from '@photostructure/sqlite'
+import { DatabaseSync, type DatabaseSyncInstance } from '@photostructure/sqlite'
 import type { Store } from '../../src/store/store.ts'
 import type { StoreFixture } from '../conformance/store-conformance.ts'
 
 /** What a fixture is made of. */
 export interface SqliteFixtureOptions {
   /** Makes a store on a URL. */
-  open(url: string, migrate: boolean): Store
-  pass(ms: number): Promise<void>
+  readonly open: (url: string, migrate: boolean) => Store
+  readonly pass: (ms: number) => Promise<void>
 }
 
 /** A fixture on a new file. */
@@ -19,13 +19,13 @@ export function sqliteFixture({ open, pass }: SqliteFixtureOptions): StoreFixtur
   const folder = mkdtempSync(join(tmpdir(), 'millrace-store-'))
   const path = join(folder, 'jobs.db')
   const stores: Store[] = []
-  const handles: DatabaseSync[] = []
+  const handles: DatabaseSyncInstance[] = []
   const make = (migrate: boolean): Store => {
     const store = open(`sqlite:${path}`, migrate)
     stores.push(store)
     return store
   }
-  const connect = (file: string): DatabaseSync => {
+  const connect = (file: string): DatabaseSyncInstance => {
     const handle = new DatabaseSync(file, { timeout: 2_000 })
     handles.push(handle)
     return handle

@@ -38,8 +38,8 @@ export function threadStore(host: Host, options: CoreOptions): Store {
 }
 
 interface Pending {
-  resolve(answer: unknown): void
-  reject(error: Error): void
+  readonly resolve: (answer: unknown) => void
+  readonly reject: (error: Error) => void
 }
 
 class StoreThread {

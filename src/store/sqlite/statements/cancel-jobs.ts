@@ -1,5 +1,6 @@
 /** `cancelJobs`: waiting jobs end at once; a running one is asked to stop, and its node learns it from `readOrders`. */
 
+import { unreachable } from '../../../host/errors.ts'
 import type { BulkAnswer } from '../../store.ts'
 import type { Db } from '../connection.ts'
 import { changeEach, type Chosen } from './bulk-target.ts'
@@ -24,8 +25,12 @@ export function cancelJobs(db: Db, chosen: Chosen): BulkAnswer {
       case 'running':
         db.prepare(ASK_TO_STOP).run(id)
         return null
-      default:
+      case 'completed':
+      case 'failed':
+      case 'cancelled':
         return row.state
+      default:
+        return unreachable(row.state)
     }
   })
   counter.write(db)

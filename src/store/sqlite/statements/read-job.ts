@@ -1,5 +1,6 @@
 /** `readJob` and `readEndings`. */
 
+import { unreachable } from '../../../host/errors.ts'
 import type { AttemptRecord } from '../../../job/job.ts'
 import type { Ending, JobDetails } from '../../store.ts'
 import type { Db } from '../connection.ts'
@@ -45,8 +46,12 @@ export function readEndings(db: Db, ids: readonly string[]): readonly Ending[] {
       case 'failed':
       case 'cancelled':
         return { id, state: row.state, error }
-      default:
+      case 'scheduled':
+      case 'queued':
+      case 'running':
         return { id, state: 'live' }
+      default:
+        return unreachable(row.state)
     }
   })
 }
