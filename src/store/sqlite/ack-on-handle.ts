@@ -17,7 +17,7 @@ import { ackJobs } from './statements/ack-jobs.ts'
 export interface HandleContext {
   /** Null for a database in memory, which no other connection can reach. */
   readonly path: string | null
-  readonly host: CoreHost
+  readonly host: Pick<CoreHost, 'now' | 'uuid'>
 }
 
 /** What `node:sqlite`, `@photostructure/sqlite` and better-sqlite3 have in common, as far as it is used here. */

@@ -3,6 +3,7 @@
  */
 
 import { existsSync } from 'node:fs'
+import type { JobState } from '../../job/job.ts'
 import { RunnerError } from '../../host/errors.ts'
 import { storeError } from '../errors.ts'
 import type { MigrationReport, NodeRegistration, NodeSnapshot, Store } from '../store.ts'
@@ -10,7 +11,7 @@ import { Connection, type Db, type Durability } from './connection.ts'
 import { NodeNames } from './node-names.ts'
 import { admitSchema, migrateSchema } from './schema.ts'
 import { ackJobs } from './statements/ack-jobs.ts'
-import { CANCELLED_STATES, chooseJobs, DELETED_STATES, RETRIED_STATES } from './statements/bulk-target.ts'
+import { CANCELLED_STATES, chooseJobs, DELETED_STATES, RETRIED_STATES, type Chosen } from './statements/bulk-target.ts'
 import { cancelJobs } from './statements/cancel-jobs.ts'
 import { changeQueue } from './statements/change-queue.ts'
 import { claimJobs, type WalkPlaces } from './statements/claim-jobs.ts'
@@ -81,6 +82,8 @@ export interface CoreOptions {
 export interface CoreHost {
   now(): number
   uuid(): string
+  /** Called between the steps of a verb that may take long, outside of its transactions: what is due may be done. */
+  breathe(): void
 }
 
 /** A core; see the head of this file. */
@@ -131,8 +134,14 @@ export class SqliteCore implements SyncVerbs {
     let places = this.#places.get(request.node)
     if (places === undefined) this.#places.set(request.node, (places = new Map() as WalkPlaces))
     const walks = places
-    // The contract lets a crash of the database take a claim back, which saves a wait for the disk.
-    return this.#use().writeSoft((db) => claimJobs(db, request, this.#names, walks))
+    try {
+      // The contract lets a crash of the database take a claim back, which saves a wait for the disk.
+      return this.#use().writeSoft((db) => claimJobs(db, request, this.#names, walks))
+    } catch (error) {
+      // What it unparked was rolled back with it.
+      for (const { queue } of request.wants) this.#names.mustUnpark(request.node, queue)
+      throw error
+    }
   }
 
   markStarted(...[held]: VerbArgs<'markStarted'>): VerbAnswer<'markStarted'> {
@@ -166,17 +175,17 @@ export class SqliteCore implements SyncVerbs {
   }
 
   retryJobs(...[target]: VerbArgs<'retryJobs'>): VerbAnswer<'retryJobs'> {
-    const chosen = this.#read((db) => chooseJobs(db, target, RETRIED_STATES))
+    const chosen = this.#choose(target, RETRIED_STATES)
     return this.#write((db) => retryJobs(db, chosen))
   }
 
   cancelJobs(...[target]: VerbArgs<'cancelJobs'>): VerbAnswer<'cancelJobs'> {
-    const chosen = this.#read((db) => chooseJobs(db, target, CANCELLED_STATES))
+    const chosen = this.#choose(target, CANCELLED_STATES)
     return this.#write((db) => cancelJobs(db, chosen))
   }
 
   deleteJobs(...[target]: VerbArgs<'deleteJobs'>): VerbAnswer<'deleteJobs'> {
-    const chosen = this.#read((db) => chooseJobs(db, target, DELETED_STATES))
+    const chosen = this.#choose(target, DELETED_STATES)
     return this.#write((db) => deleteJobs(db, chosen))
   }
 
@@ -276,6 +285,13 @@ export class SqliteCore implements SyncVerbs {
     const connection = this.#connection
     if (connection === null) throw new RunnerError('ERR_ASSERTION', 'the store is not open; this is a bug in millrace')
     return connection
+  }
+
+  #choose(target: VerbArgs<'cancelJobs'>[0], states: readonly JobState[]): Chosen {
+    return chooseJobs(target, states, (query) => {
+      this.#host.breathe()
+      return this.#read((db) => listJobs(db, query))
+    })
   }
 
   #write<T>(work: (db: Db) => T): T {

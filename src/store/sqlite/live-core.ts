@@ -50,10 +50,12 @@ interface Beating {
   readonly beatMs: number
   snapshot: NodeSnapshot | null
   timer: Timer
+  /** When the timer should fire, on the monotonic clock. */
+  dueAt: number
 }
 
 /** What a live core takes from outside. */
-export interface LiveHost extends CoreHost {
+export interface LiveHost extends Pick<CoreHost, 'now' | 'uuid'> {
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -71,7 +73,11 @@ export class LiveCore {
   #hasWritten = false
 
   constructor(options: CoreOptions, host: LiveHost, onChange: () => void) {
-    this.#core = new SqliteCore(options, host)
+    this.#core = new SqliteCore(options, {
+      now: () => host.now(),
+      uuid: () => host.uuid(),
+      breathe: () => this.#beatOverdue(),
+    })
     this.#host = host
     this.#onChange = onChange
     this.#isFile = options.path !== null
@@ -96,7 +102,8 @@ export class LiveCore {
   /** Beats for a node that is registered already. */
   resumeBeat(node: BeatingNode): void {
     this.#beating.get(node.id)?.timer.cancel()
-    this.#beating.set(node.id, { beatMs: node.beatMs, snapshot: null, timer: this.#beatIn(node.id, node.beatMs) })
+    const beating = { beatMs: node.beatMs, snapshot: null, ...this.#beatIn(node.id, node.beatMs) }
+    this.#beating.set(node.id, beating)
   }
 
   /** Ends all timers and the connection. */
@@ -126,8 +133,19 @@ export class LiveCore {
     return answer as VerbAnswer<V>
   }
 
-  #beatIn(node: string, ms: number): Timer {
-    return this.#host.clock.after(ms, () => this.#beat(node), NEVER_HOLDS)
+  #beatIn(node: string, ms: number): Pick<Beating, 'timer' | 'dueAt'> {
+    const { clock } = this.#host
+    return { timer: clock.after(ms, () => this.#beat(node), NEVER_HOLDS), dueAt: clock.monotonic() + ms }
+  }
+
+  /** A long verb keeps the timers from firing; it lets the beats through between its steps. */
+  #beatOverdue(): void {
+    const now = this.#host.clock.monotonic()
+    for (const [node, { timer, dueAt }] of this.#beating) {
+      if (dueAt > now) continue
+      timer.cancel()
+      this.#beat(node)
+    }
   }
 
   #beat(node: string): void {
@@ -141,12 +159,13 @@ export class LiveCore {
         return
       }
       beating.snapshot = null
-      beating.timer = this.#beatIn(node, beating.beatMs)
+      Object.assign(beating, this.#beatIn(node, beating.beatMs))
     } catch (error) {
       if (!isRetryable(error)) {
         this.#host.logger.log({ level: 'error', code: 'beat_failed', args: [node, error] })
       }
-      beating.timer = this.#beatIn(node, Math.min(BEAT_RETRY_MS, beating.beatMs))
+      const pauseMs = isRetryable(error) ? Math.min(BEAT_RETRY_MS, beating.beatMs) : beating.beatMs
+      Object.assign(beating, this.#beatIn(node, pauseMs))
     }
   }
 

@@ -72,6 +72,10 @@ export class NodeNames {
   hasUnparked(node: string, queue: string): void {
     this.#unparking.get(node)?.delete(queue)
   }
+
+  mustUnpark(node: string, queue: string): void {
+    this.#unparking.get(node)?.add(queue)
+  }
 }
 
 function namesOf(jobs: unknown): ReadonlySet<string> {

@@ -106,9 +106,12 @@ class StoreThread {
     try {
       // Calls that were made before are answered before.
       await this.#request((id) => ({ type: 'close', id }))
+    } catch (error) {
+      // A thread that dies while it closes has let go of the database too.
+      if (this.#worker !== null) throw error
     } finally {
-      worker.ref()
-      await ended
+      this.#worker?.ref()
+      if (this.#worker !== null) await ended
     }
   }
 

@@ -1,9 +1,7 @@
 /** Which jobs an operator's verb is about, and the answer that all of these verbs give. */
 
 import { JOB_STATES, type JobState } from '../../../job/job.ts'
-import type { BulkAnswer, JobFilter, JobTarget } from '../../store.ts'
-import type { Db } from '../connection.ts'
-import { listJobs } from './list-jobs.ts'
+import type { BulkAnswer, JobFilter, JobPage, JobQuery, JobTarget } from '../../store.ts'
 
 /** Jobs chosen before the write begins, so that looking for them holds no lock. */
 export interface Chosen {
@@ -21,9 +19,13 @@ export const DELETED_STATES = ['scheduled', 'queued', 'completed', 'failed', 'ca
 
 /**
  * Named jobs as they are; for a filter the newest `limit` that match and are in one of `states`. A running job whose stop
- * was asked for already has nothing left to change.
+ * was asked for already has nothing left to change. `readPage` reads one bounded page: there may be many without a match.
  */
-export function chooseJobs(db: Db, target: JobTarget, states: readonly JobState[]): Chosen {
+export function chooseJobs(
+  target: JobTarget,
+  states: readonly JobState[],
+  readPage: (query: JobQuery) => JobPage,
+): Chosen {
   if ('ids' in target) return { ids: target.ids, isNamed: true, mayHaveMore: false }
   const wanted = new Set(target.filter.states ?? JOB_STATES)
   const filter: JobFilter = { ...target.filter, states: states.filter((state) => wanted.has(state)) }
@@ -32,7 +34,7 @@ export function chooseJobs(db: Db, target: JobTarget, states: readonly JobState[
   for (;;) {
     // One more than asked tells whether there are more.
     const limit = target.limit + 1 - ids.length
-    const page = listJobs(db, { ...filter, limit, after, searchLimit: 0 })
+    const page = readPage({ ...filter, limit, after, searchLimit: 0 })
     for (const job of page.jobs) if (!job.isCancelRequested) ids.push(job.id)
     if (ids.length > target.limit) return { ids: ids.slice(0, target.limit), isNamed: false, mayHaveMore: true }
     if (page.next === null) return { ids, isNamed: false, mayHaveMore: false }
