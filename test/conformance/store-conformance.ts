@@ -480,6 +480,13 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         expect(await store.readJob(a.id)).toBeNull()
         expect(await store.readJob(b.id)).toBeNull()
       })
+      test('leaves no attempts and logs of a job that is not kept', async () => {
+        const held = await heldJob()
+        await store.ackJobs([ackOf(held, retry(0), { logs: ['first'] })])
+        await store.ackJobs([ackOf(await claimOne(), undefined, { isKept: false, logs: ['second'] })])
+        await store.insertJobs([aJob({ id: held.id })])
+        expect((await record(held.id)).attempts).toEqual([])
+      })
       test('always keeps a failed job, with its error and attempts', async () => {
         const held = await heldJob()
         await store.ackJobs([ackOf(held, failed, { isKept: false, logs: ['why'] })])
@@ -554,6 +561,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         test(`refuses an ack of kind ${ending.type} of an attempt that was given back and claimed again`, async () => {
           const held = await heldJob()
           await store.giveBackJobs([held])
+          expect((await store.ackJobs([ackOf(held, ending)])).stale).toEqual([held.id])
           const newer = await claimOne()
           expect((await store.ackJobs([ackOf(held, ending)])).stale).toEqual([held.id])
           expect((await store.ackJobs([ackOf(newer)])).stale).toEqual([])
@@ -1069,8 +1077,9 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         expect((await store.giveBackJobs([held])).stale).toEqual([held.id])
         expect(await store.readOrders(node.id)).toEqual({ isKnown: false, stop: [], pausedQueues: [] })
         expect(await store.readNodes()).toMatchObject([{ id: node.id, isDead: true }])
+        const lastBeat = await beatSeq(node.id)
         await store.publishSnapshot(node.id, { state: 'alive', loopLagMs: 0, memoryBytes: 0, queues: [] }, true)
-        expect(await store.readNodes()).toMatchObject([{ isDead: true }])
+        expect(await store.readNodes()).toMatchObject([{ isDead: true, beatSeq: lastBeat, snapshot: null }])
         await register()
         expect((await claimOne()).attempt).toBe(1)
       })
