@@ -13,7 +13,7 @@ export type Listener<Payload> = (payload: Payload) => void
  */
 export class Bus<Events extends object> {
   readonly #logger: Logger
-  readonly #listeners = new Map<keyof Events, Set<Listener<never>>>()
+  readonly #listeners = new Map<keyof Events, Set<{ readonly listener: Listener<never> }>>()
 
   constructor(logger: Logger) {
     this.#logger = logger
@@ -22,9 +22,10 @@ export class Bus<Events extends object> {
   /** Calls `listener` for each event of that name until the returned function is called. */
   on<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): () => void {
     const listeners = this.#listeners.get(name) ?? new Set()
-    this.#listeners.set(name, listeners.add(listener))
+    const entry = { listener }
+    this.#listeners.set(name, listeners.add(entry))
     return () => {
-      listeners.delete(listener)
+      listeners.delete(entry)
     }
   }
 
@@ -35,14 +36,23 @@ export class Bus<Events extends object> {
 
   /** Sends an event. */
   send<Name extends keyof Events>(name: Name, payload: Events[Name]): void {
-    for (const listener of this.#listeners.get(name) ?? []) {
+    const listeners = this.#listeners.get(name)
+    if (listeners === undefined || listeners.size === 0) return
+    // Those that are there now: a listener may attach others.
+    for (const { listener } of [...listeners]) {
       try {
-        // Listeners are kept under the name whose payload they take.
-        ;(listener as Listener<Events[Name]>)(payload)
+        // Listeners are kept under the name whose payload they take. An asynchronous one answers a promise.
+        const answer: unknown = (listener as Listener<Events[Name]>)(payload)
+        if (answer instanceof Promise) answer.catch((error: unknown) => this.#complain(name, error))
       } catch (error) {
-        const message = `a listener of "${String(name)}" threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
-        this.#logger.log({ level: 'error', code: 'listener_threw', args: [String(name)], message })
+        this.#complain(name, error)
       }
     }
+  }
+
+  #complain(name: keyof Events, error: unknown): void {
+    const shown = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const message = `a listener of "${String(name)}" threw: ${shown}`
+    this.#logger.log({ level: 'error', code: 'listener_threw', args: [String(name)], message })
   }
 }
