@@ -98,7 +98,8 @@ export class Rescuer {
       alive.add(node.id)
       const seen = this.#seen.get(node.id)
       if (isDead(node, seen, now, this.#options.identity, this.#options.deadAfterMs ?? DEAD_AFTER_MS))
-        await this.#rescue(node)
+        // One that cannot be freed now must not keep the others waiting.
+        await this.#rescue(node).catch((error: unknown) => this.#options.onError(error))
       else if (seen?.beatSeq !== node.beatSeq) this.#seen.set(node.id, { beatSeq: node.beatSeq, since: now })
     }
     for (const id of this.#seen.keys()) if (!alive.has(id)) this.#seen.delete(id)

@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest'
+
+import { aNode, aStore } from '../../test/support/factories.ts'
+import { testHost } from '../../test/support/test-host.ts'
+import type { NodeRecord } from '../store/store.ts'
+import { ownIdentity } from './process-identity.ts'
+import { isDead, Rescuer } from './rescuer.ts'
+
+const own = ownIdentity()
+const silent = (rest: Partial<NodeRecord> = {}): NodeRecord => aNode({ beatSeq: 7, beatAgeMs: 60_000, ...rest })
+
+describe('isDead', () => {
+  it('needs silence by both clocks', () => {
+    const seen = { beatSeq: 7, since: 0 }
+    expect(isDead(silent(), seen, 10_000, own, 10_000)).toBe(true)
+    expect(isDead(silent(), seen, 9_999, own, 10_000)).toBe(false)
+    expect(isDead(silent({ beatAgeMs: 9_999 }), seen, 60_000, own, 10_000)).toBe(false)
+  })
+
+  it('needs to have watched the silence itself, and of that very beat', () => {
+    expect(isDead(silent(), undefined, 60_000, own, 10_000)).toBe(false)
+    expect(isDead(silent(), { beatSeq: 6, since: 0 }, 60_000, own, 10_000)).toBe(false)
+  })
+
+  it.runIf(own.pidScope !== null)('knows at once that a process of the same boot is gone', () => {
+    const gone = aNode({ ...own, id: 'gone', pid: 2 ** 22 + 1 })
+    const reused = aNode({ ...own, id: 'reused', pidStart: '1' })
+    const living = aNode({ ...own, id: 'living' })
+    const judge = (node: NodeRecord): boolean => isDead(node, undefined, 0, own, 10_000)
+    expect([judge(gone), judge(reused), judge(living)]).toEqual([true, true, false])
+  })
+
+  it('concludes nothing from a pid of another boot or container, or from none', () => {
+    const foreign = aNode({ ...own, pidScope: 'another', pid: 2 ** 22 + 1 })
+    const unknown = aNode({ ...own, pidStart: null, pid: 2 ** 22 + 1 })
+    expect(isDead(foreign, undefined, 0, own, 10_000)).toBe(false)
+    expect(isDead(unknown, undefined, 0, own, 10_000)).toBe(false)
+  })
+})
+
+function aRescuer(nodes: () => readonly NodeRecord[]) {
+  const host = testHost()
+  const rescued: string[] = []
+  const errors: unknown[] = []
+  const failing = new Set<string>()
+  const store = aStore({
+    readNodes: async () => nodes(),
+    rescueNode: async ({ node }) => {
+      if (failing.has(node)) throw new Error(`${node} cannot be freed`)
+      return { requeued: [], failed: [], cancelled: [] }
+    },
+  })
+  const rescuer = new Rescuer(host, {
+    store,
+    node: 'self',
+    identity: own,
+    everyMs: 1_000,
+    onRescued: ({ id }) => rescued.push(id),
+    onError: (error) => errors.push(error),
+  })
+  return { host, rescuer, rescued, errors, failing }
+}
+
+describe('Rescuer', () => {
+  it('frees a silent node after ten seconds of its own watch, never itself and never the dead', async () => {
+    const nodes = [silent({ id: 'self' }), silent({ id: 'silent' }), silent({ id: 'dead', isDead: true })]
+    const { rescuer, host, rescued } = aRescuer(() => nodes)
+    await rescuer.start()
+    await host.clock.advance(9_500)
+    expect(rescued).toEqual([])
+    await host.clock.advance(1_000)
+    expect(rescued[0]).toBe('silent')
+    expect(new Set(rescued)).toEqual(new Set(['silent']))
+  })
+
+  it('begins to watch anew with each beat', async () => {
+    let beatSeq = 1
+    const { rescuer, host, rescued } = aRescuer(() => [silent({ id: 'slow', beatSeq })])
+    await rescuer.start()
+    for (let beat = 0; beat < 5; beat++) {
+      await host.clock.advance(9_000)
+      beatSeq += 1
+    }
+    expect(rescued).toEqual([])
+  })
+
+  it('frees the others when one cannot be freed', async () => {
+    const { rescuer, host, rescued, errors, failing } = aRescuer(() => [silent({ id: 'bad' }), silent({ id: 'good' })])
+    failing.add('bad')
+    await rescuer.start()
+    await host.clock.advance(10_500)
+    expect(rescued).toContain('good')
+    expect(errors.length).toBeGreaterThan(0)
+  })
+
+  it('goes on after a store that failed, and ends when it is stopped', async () => {
+    let isDown = true
+    let looks = 0
+    const { rescuer, host, errors } = aRescuer(() => {
+      looks += 1
+      if (isDown) throw new Error('down')
+      return []
+    })
+    await rescuer.start()
+    isDown = false
+    await host.clock.advance(2_000)
+    expect([errors.length, looks]).toEqual([1, 3])
+    await rescuer.stop()
+    await host.clock.advance(10_000)
+    expect(looks).toBe(3)
+  })
+})
