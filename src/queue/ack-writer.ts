@@ -116,30 +116,34 @@ export class AckWriter {
   }
 
   async #writeBatch(batch: readonly FinishedJob[]): Promise<void> {
+    let isRefused = false
     await this.#untilDone(async () => {
       this.#host.trace.point('ack-writer.flush', batch.length)
-      const now = this.#host.clock.monotonic()
-      try {
-        this.#settle(batch, await this.#options.store.ackJobs(batch.map((finished) => toAck(finished, now))))
-      } catch (error) {
-        if (isRetryable(error)) throw error
-        this.#options.onError(error)
-        await this.#writeApart(batch, now)
-      }
+      isRefused = !(await this.#wasTaken(batch))
     })
+    // The store refused the batch for its content: find whose, and write that one without text.
+    if (isRefused) for (const finished of batch) await this.#untilDone(() => this.#writeAlone(finished))
   }
 
-  /** The store refused the batch for its content: find whose, and write that one without text. */
-  async #writeApart(batch: readonly FinishedJob[], now: number): Promise<void> {
-    for (const finished of batch) {
-      const ack = toAck(finished, now)
-      try {
-        this.#settle([finished], await this.#options.store.ackJobs([ack]))
-      } catch (error) {
-        if (isRetryable(error)) throw error
-        this.#settle([finished], await this.#options.store.ackJobs([withoutText(ack)]))
-      }
+  async #writeAlone(finished: FinishedJob): Promise<void> {
+    if (await this.#wasTaken([finished])) return
+    const now = this.#host.clock.monotonic()
+    this.#settle([finished], await this.#options.store.ackJobs([withoutText(toAck(finished, now))]))
+  }
+
+  /** Writes once; answers false when the store refuses the content. Throws what may be gone the next time. */
+  async #wasTaken(batch: readonly FinishedJob[]): Promise<boolean> {
+    const now = this.#host.clock.monotonic()
+    let answer: AckAnswer
+    try {
+      answer = await this.#options.store.ackJobs(batch.map((finished) => toAck(finished, now)))
+    } catch (error) {
+      if (isRetryable(error)) throw error
+      this.#options.onError(error)
+      return false
     }
+    this.#settle(batch, answer)
+    return true
   }
 
   #settle(batch: readonly FinishedJob[], answer: AckAnswer): void {
@@ -147,7 +151,7 @@ export class AckWriter {
     const cancelled = new Set(answer.cancelled)
     this.#options.ledger.remove(batch.map(({ job }) => job))
     for (const finished of batch) {
-      const isStale = stale.has(finished.job.id) && !finished.isEndedInTransaction
+      const isStale = stale.has(finished.job.id)
       this.#options.onAcked(finished, { isStale, isCancelled: cancelled.has(finished.job.id) })
     }
   }

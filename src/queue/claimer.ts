@@ -10,7 +10,7 @@
  *                    └───────────────────────────────────────────────────┘
  *          any ── stop ──▶ stopped
  *
- * A queue that gave less than was asked is *dry*: it is not asked again until something may have changed (a job enqueued
+ * A queue that gave less than was asked, and has no more, is *dry*: it is not asked again until something may have changed (a job enqueued
  * here, a change by another process, a scheduled job that is due, or the poll, which is the truth when hints get lost).
  *
  * Demand is counted in units. Each unit a producer asks for is claimed at most once, so a node never holds more than its
@@ -188,7 +188,7 @@ export class Claimer {
         line.sink.cast({ type: 'jobs', jobs: accepted })
       }
       if (surplus.length > 0) this.#options.giveBack(surplus)
-      if (line !== undefined && jobs.length < count && hintsBefore === this.#hints) line.isDry = true
+      if (line !== undefined && jobs.length < count && hintsBefore === this.#hints) line.isDry = !answer.mayHaveMore
     }
     if (answer.broken.length > 0) this.#options.onBroken(answer.broken)
     if (answer.nextDueInMs !== null) this.#armTimer(answer.nextDueInMs)

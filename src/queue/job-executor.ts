@@ -42,11 +42,6 @@ export interface JobExecutorOptions {
 /** Log lines are cut at this many bytes. */
 const LONGEST_LOG_BYTES = 8 * 1024
 
-/** What `complete(tx)` leaves behind. */
-interface TransactionEnd {
-  isDone: boolean
-}
-
 /** Runs jobs. One per node. */
 export class JobExecutor {
   readonly #host: Host
@@ -79,12 +74,13 @@ export class JobExecutor {
       entry = this.#options.registry.get(job.name)
       args = await readArgs(job, entry)
     } catch (error) {
+      this.#options.ledger.begin(job)
       return finish(neverBegan(error), { isDiscarded: false })
     }
     const isMarked = await this.#markStart(job)
     if (isMarked === 'stale' || !this.#mayRun(job)) return undefined
 
-    const transaction: TransactionEnd = { isDone: false }
+    this.#options.ledger.begin(job)
     const timeoutMs = job.timeoutMs ?? entry.options?.timeoutMs ?? this.#options.timeoutMsOf(job.queue)
     let running: RunningJob | undefined
     const end = await new Promise<HandlerEnd>((resolve) => {
@@ -99,7 +95,7 @@ export class JobExecutor {
       }
       stageSignal.addEventListener('abort', isStageGone, { once: true })
       this.#options.onStart(job, waitMs)
-      const current = this.#currentJob(job, entry, running, transaction, { waitMs })
+      const current = this.#currentJob(job, entry, running, { waitMs })
       const { fn } = entry
       void settle(() => runInJob(current, () => fn(...args))).then((handlerEnd) => {
         stageSignal.removeEventListener('abort', isStageGone)
@@ -128,7 +124,7 @@ export class JobExecutor {
     return finish(judgement.ending, {
       isDiscarded: judgement.isDiscarded,
       runMs,
-      isEndedInTransaction: transaction.isDone,
+      isEndedInTransaction: running.isEndedInTransaction,
       ...notes,
     })
   }
@@ -177,14 +173,14 @@ export class JobExecutor {
 
   #isKept(queue: string, ending: AttemptEnding): boolean {
     const { completedMs, cancelledMs } = this.#options.keepOf(queue)
-    return (ending.type === 'cancelled' ? cancelledMs : completedMs) > 0
+    // Whatever does not complete may be cancelled by the store, when a stop was asked for.
+    return (ending.type === 'completed' ? completedMs : cancelledMs) > 0
   }
 
   #currentJob(
     job: ClaimedJob,
     entry: RegisteredJob,
     running: RunningJob,
-    transaction: TransactionEnd,
     { waitMs }: { readonly waitMs: number },
   ): CurrentJob {
     return {
@@ -210,7 +206,8 @@ export class JobExecutor {
         const { codec, text } = encodeValue(result, 'result')
         const finish = this.#finisher(job, waitMs)
         const runMs = this.#host.clock.monotonic() - running.startedAt
-        const finished = finish({ type: 'completed', result: { codec, text }, error: null }, { runMs })
+        const notes = running.peekNotes()
+        const finished = finish({ type: 'completed', result: { codec, text }, error: null }, { runMs, ...notes })
         const isOurs = await this.#options.store.ackInTransaction(tx, toAck(finished, this.#host.clock.monotonic()))
         if (!isOurs) {
           throw jobError(
@@ -218,7 +215,7 @@ export class JobExecutor {
             `job ${job.id} is no longer held by this attempt; roll the transaction back`,
           )
         }
-        transaction.isDone = true
+        running.isEndedInTransaction = true
       },
     }
   }

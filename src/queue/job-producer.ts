@@ -30,8 +30,16 @@ export function jobProducer(options: JobProducerOptions): ProducerDefinition<Cla
     let openDemand = 0
     const inHand: ClaimedJob[] = []
     const deliver = (): ClaimedJob[] => {
-      // A job that was handed back while it waited here (a stop, a lost lease) must not start.
-      const jobs = inHand.splice(0, openDemand).filter((job) => ledger.holds(job))
+      const jobs: ClaimedJob[] = []
+      let gone = 0
+      while (jobs.length < openDemand) {
+        const job = inHand.shift()
+        if (job === undefined) break
+        if (ledger.holds(job)) jobs.push(job)
+        else gone += 1
+      }
+      // A job that was handed back while it waited here (a stop, a cancel) must not start; another is claimed for it.
+      claimer.ask(queue, gone)
       openDemand -= jobs.length
       return jobs
     }

@@ -24,6 +24,8 @@ interface Entry {
   /** Monotonic time at which the claim's answer arrived. */
   readonly receivedAt: number
   holder: Holder
+  /** Its handler was called, or its attempt ended without one: it goes back only when that end cannot be told any more. */
+  hasBegun: boolean
 }
 
 /** What this node holds. One per node; changed only through its methods. */
@@ -46,7 +48,7 @@ export class Ledger {
   /** Writes down newly claimed jobs. When the holder is dead already, they are orphans. */
   add(jobs: readonly ClaimedJob[], holder: Holder): void {
     const receivedAt = this.#clock.monotonic()
-    for (const job of jobs) this.#entries.set(job.id, { job, receivedAt, holder })
+    for (const job of jobs) this.#entries.set(job.id, { job, receivedAt, holder, hasBegun: false })
     if (!holder.isAlive) this.release(holder)
   }
 
@@ -60,6 +62,12 @@ export class Ledger {
       if (entry?.job.lease === job.lease) entry.holder = holder
     }
     if (!holder.isAlive) this.release(holder)
+  }
+
+  /** Writes down that the attempt has begun: the handler is about to be called, or will never be. */
+  begin(job: ClaimedJob): void {
+    const entry = this.#entries.get(job.id)
+    if (entry?.job.lease === job.lease) entry.hasBegun = true
   }
 
   /** Whether the node still holds the job under that very lease. */
@@ -82,17 +90,18 @@ export class Ledger {
 
   /** A holder died: all it held become orphans. */
   release(holder: Holder): void {
-    this.#orphan((entry) => entry.holder === holder)
+    const orphans = this.#take((entry) => entry.holder === holder)
+    if (orphans.length > 0) this.#onOrphans(orphans)
   }
 
-  /** Takes out every job that `isWanted` names, outbox excepted, and answers them; the caller hands them back. */
-  take(isWanted: (job: ClaimedJob) => boolean): ClaimedJob[] {
-    const taken: ClaimedJob[] = []
-    for (const { job, holder } of this.#entries.values()) {
-      if (holder !== OUTBOX && isWanted(job)) taken.push(job)
-    }
-    this.remove(taken)
-    return taken
+  /** Takes out every job but those in the outbox, and answers them; the caller hands them back. */
+  takeAll(): ClaimedJob[] {
+    return this.#take(({ holder }) => holder !== OUTBOX)
+  }
+
+  /** The same for jobs whose attempt has not begun; with `ids`, only for those. */
+  takeUnbegun(ids?: ReadonlySet<string>): ClaimedJob[] {
+    return this.#take(({ job, hasBegun }) => !hasBegun && ids?.has(job.id) !== false)
   }
 
   /** Forgets everything: the node lost all its leases. */
@@ -100,20 +109,17 @@ export class Ledger {
     this.#entries.clear()
   }
 
-  /** The jobs of a queue that no handler has yet: the ones in buffers and mailboxes, by the caller's judgement of which run. */
-  waiting(queue: string, isRunning: (id: string) => boolean): string[] {
+  /** The jobs of a queue that wait in buffers and mailboxes for their handler. */
+  waiting(queue: string): string[] {
     const ids: string[] = []
-    for (const { job, holder } of this.#entries.values()) {
-      if (job.queue === queue && holder !== OUTBOX && !isRunning(job.id)) ids.push(job.id)
-    }
+    for (const { job, hasBegun } of this.#entries.values()) if (job.queue === queue && !hasBegun) ids.push(job.id)
     return ids
   }
 
-  #orphan(isOrphan: (entry: Entry) => boolean): void {
-    const orphans: ClaimedJob[] = []
-    for (const entry of this.#entries.values()) if (isOrphan(entry)) orphans.push(entry.job)
-    if (orphans.length === 0) return
-    this.remove(orphans)
-    this.#onOrphans(orphans)
+  #take(isWanted: (entry: Entry) => boolean): ClaimedJob[] {
+    const taken: ClaimedJob[] = []
+    for (const entry of this.#entries.values()) if (isWanted(entry)) taken.push(entry.job)
+    this.remove(taken)
+    return taken
   }
 }

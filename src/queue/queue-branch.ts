@@ -51,7 +51,6 @@ export class QueueBranch {
     })
     this.#top = top
     top.monitor((reason) => {
-      if (this.#isStopped) return
       if (host.clock.monotonic() - startedAt > RECOVERED_AFTER_MS) this.#wait.reset()
       this.#startLater(reason)
     })
@@ -65,19 +64,20 @@ export class QueueBranch {
   }
 
   /** The queue as it stands now. */
-  snapshot(isRunning: (id: string) => boolean): QueueSnapshot {
+  snapshot(): QueueSnapshot {
     const { claimer, ledger } = this.#services
     const { queue, settings } = this.#options
     return {
       queue,
       concurrency: settings.concurrency,
       demand: claimer.demandOf(queue),
-      buffered: ledger.waiting(queue, isRunning).slice(0, 1_000),
+      buffered: ledger.waiting(queue).slice(0, 1_000),
       consumers: this.#statistics.snapshot(),
     }
   }
 
   #startLater(reason: ExitReason): void {
+    if (this.#isStopped) return
     const againInMs = this.#wait.nextMs()
     this.#options.onCrash(reason, againInMs)
     this.#timer = this.#services.host.clock.after(

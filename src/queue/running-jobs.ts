@@ -31,11 +31,24 @@ export interface RunningJob {
   /** Monotonic time of the start. */
   readonly startedAt: number
   /** The newest progress and the lines not recorded yet; read once, at the end. */
-  takeNotes(): { readonly progress: number | null; readonly logs: readonly string[] }
+  takeNotes(): RunNotes
+  /** The same, without taking them. */
+  peekNotes(): RunNotes
   setProgress(fraction: number): void
   addLog(line: string): void
   /** The reason why it was told to stop, if it was. */
   readonly stopReason: StopReason | undefined
+  /**
+   * Its handler ended the job inside a transaction of its own. The store knows, or the transaction is rolled back: either
+   * way, that the store refuses other news of it is no reason to stop the handler.
+   */
+  isEndedInTransaction: boolean
+}
+
+/** What a handler told of itself. */
+export interface RunNotes {
+  readonly progress: number | null
+  readonly logs: readonly string[]
 }
 
 /** What the running jobs need. */
@@ -60,6 +73,7 @@ class Run implements RunningJob {
   readonly onGivenUp: (reason: StopReason) => void
   readonly #controller = new AbortController()
   stopReason: StopReason | undefined
+  isEndedInTransaction = false
   giveUpAt = Infinity
   isMarked: boolean
   #progress: number | null = null
@@ -99,9 +113,13 @@ class Run implements RunningJob {
     else this.#dropped += 1
   }
 
-  takeNotes(): { readonly progress: number | null; readonly logs: readonly string[] } {
-    const logs = this.#dropped === 0 ? this.#logs : [...this.#logs, `(${this.#dropped} more lines were dropped)`]
-    const notes = { progress: this.#progress, logs }
+  peekNotes(): RunNotes {
+    const logs = this.#dropped === 0 ? [...this.#logs] : [...this.#logs, `(${this.#dropped} more lines were dropped)`]
+    return { progress: this.#progress, logs }
+  }
+
+  takeNotes(): RunNotes {
+    const notes = this.peekNotes()
     this.#progress = null
     this.#logs = []
     this.#dropped = 0
@@ -114,6 +132,7 @@ export class RunningJobs {
   readonly #host: Host
   readonly #options: RunningJobsOptions
   readonly #graceMs: number
+  /** By lease and id: after a lost lease the same job may come again while its first handler has not ended yet. */
   readonly #runs = new Map<string, Run>()
   #timer: Timer | undefined
   #timerAt = Infinity
@@ -130,10 +149,6 @@ export class RunningJobs {
     return this.#runs.size
   }
 
-  has(id: string): boolean {
-    return this.#runs.has(id)
-  }
-
   /**
    * A handler is about to run.
    *
@@ -147,15 +162,14 @@ export class RunningJobs {
   ): RunningJob {
     const now = this.#host.clock.monotonic()
     const run = new Run(job, { now, deadline: now + start.timeoutMs, isMarked: start.isMarked }, onGivenUp)
-    this.#runs.set(job.id, run)
+    this.#runs.set(keyOf(job), run)
     this.#armFor(Math.min(run.deadline, run.isMarked ? Infinity : now + MARK_AFTER_MS))
     return run
   }
 
   /** The handler settled, or its attempt was given up. */
   end(running: RunningJob): void {
-    if (this.#runs.get(running.job.id) !== running) return
-    this.#runs.delete(running.job.id)
+    if (!this.#runs.delete(keyOf(running.job))) return
     if (this.#runs.size > 0) return
     const waiters = this.#emptyWaiters
     this.#emptyWaiters = []
@@ -170,15 +184,23 @@ export class RunningJobs {
 
   /** Tells one attempt to stop: its signal fires, and after the grace it is given up. The first reason stays. */
   stop(held: HeldJob, reason: StopReason, error: Error): void {
-    const run = this.#runs.get(held.id)
-    if (run === undefined || run.job.lease !== held.lease) return
-    this.#stopRun(run, reason, error)
+    const run = this.#runs.get(keyOf(held))
+    if (run !== undefined) this.#stopRun(run, reason, error)
   }
 
   /** The same, whatever the lease. */
   stopById(id: string, reason: StopReason, error: Error): void {
-    const run = this.#runs.get(id)
-    if (run !== undefined) this.#stopRun(run, reason, error)
+    for (const run of [...this.#runs.values()]) if (run.job.id === id) this.#stopRun(run, reason, error)
+  }
+
+  /** The store refused a write because the lease no longer holds. Answers false when that was to be expected. */
+  leaseLost(held: HeldJob): boolean {
+    const run = this.#runs.get(keyOf(held))
+    if (run?.isEndedInTransaction === true) return false
+    if (run !== undefined) {
+      this.#stopRun(run, { type: 'lease-lost' }, new DOMException('the lease on this job is lost', 'AbortError'))
+    }
+    return true
   }
 
   /** Tells every attempt to stop. */
@@ -201,7 +223,10 @@ export class RunningJobs {
 
   /** Gives up on everything that still runs, without waiting for any grace. */
   giveUpAll(): void {
-    for (const run of [...this.#runs.values()]) this.#giveUp(run, run.stopReason ?? { type: 'interrupted' })
+    for (const run of [...this.#runs.values()]) {
+      run.stopReason ??= { type: 'interrupted' }
+      this.#giveUp(run, run.stopReason)
+    }
     this.#timer?.cancel()
     this.#timerAt = Infinity
   }
@@ -263,4 +288,8 @@ export class RunningJobs {
     if (notes.length > 0) this.#options.recordProgress(notes)
     if (nextAt < Infinity) this.#armFor(nextAt)
   }
+}
+
+function keyOf({ lease, id }: HeldJob): string {
+  return `${lease} ${id}`
 }

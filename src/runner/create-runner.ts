@@ -120,6 +120,7 @@ class JobRunner {
     this.#assertOpen()
     const { queues, isSignalled } = readStartOptions(options)
     await this.#stopping
+    this.#assertOpen()
     if (this.#state === 'running' || this.#state === 'starting') {
       throw runnerError(
         'ERR_RUNNER_STARTED',
@@ -187,20 +188,25 @@ class JobRunner {
     await this.#starting?.catch(() => {})
     if (this.#worker === undefined) return
     this.#setState('stopping')
-    this.#removeSignalHandlers()
-    const worker = this.#worker
-    await worker.stop(timeoutMs)
-    this.#worker = undefined
-    this.#setState('idle')
+    try {
+      await this.#worker.stop(timeoutMs)
+    } finally {
+      // Only now: until then further signals shorten the stop.
+      this.#removeSignalHandlers()
+      this.#worker = undefined
+      this.#setState('idle')
+    }
   }
 
   /** Others took this node for dead and run its jobs: end this life, begin another under a new id. */
   async #rejoin(worker: WorkerNode): Promise<void> {
     this.#bus.send('node:fenced', { node: worker.id })
+    await this.#starting?.catch(() => {})
     await worker.abandon()
     while (this.#state === 'running' && this.#worker === worker) {
       try {
-        await this.#startWorker()
+        this.#starting = this.#startWorker().finally(() => (this.#starting = undefined))
+        await this.#starting
       } catch (error) {
         this.#bus.send('store:error', { error })
         await this.#worker?.abandon()

@@ -29,15 +29,22 @@ export function readTarget(value: unknown, verb: string): { readonly id: string 
   if (value === null || typeof value !== 'object') {
     throw jobError(
       'ERR_BAD_OPTIONS',
-      `${verb} takes an id or a filter such as { queue: "email" }, not ${String(value)}`,
+      `${verb} takes an id or a filter such as { queue: "email" }, not ${kindOf(value)}`,
     )
   }
   return { filter: read(value, verb, FILTER_NAMES, readFilterFrom) }
 }
 
-/** An id in the form in which it is stored. */
-export function storedId(id: string): string {
+/** An id in the form in which it is stored. Throws `ERR_BAD_OPTIONS` for what is no text. */
+export function storedId(id: unknown): string {
+  if (typeof id !== 'string') {
+    throw jobError('ERR_BAD_OPTIONS', `the id of a job is a string, such as the id of a handle, not ${kindOf(id)}`)
+  }
   return isUuid(id) ? id.toLowerCase() : id
+}
+
+function kindOf(value: unknown): string {
+  return value === null ? 'null' : typeof value
 }
 
 function read<Read>(

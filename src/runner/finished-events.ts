@@ -15,10 +15,12 @@ export interface AckedAnswer {
 
 /** Sends the event that belongs to the end of an attempt. */
 export function announceEnd(bus: Bus<RunnerEvents>, finished: FinishedJob, answer: AckedAnswer): void {
-  const { job, ending, waitMs, runMs, isDiscarded } = finished
+  const { job, ending, waitMs, runMs, isDiscarded, isEndedInTransaction } = finished
   const attempt = { id: job.id, name: job.name, queue: job.queue, attempt: job.attempt, waitMs }
   const stop = (outcome: JobStopEvent['outcome'], error?: JobStopEvent['error']): void =>
     bus.send('job:stop', { ...attempt, runMs, outcome, ...(error === undefined ? {} : { error }) })
+  // What was completed inside a transaction stays so, whatever the handler did afterwards.
+  if (answer.isStale && isEndedInTransaction) return stop('completed')
   if (answer.isStale) return bus.send('job:stale', attempt)
   switch (ending.type) {
     case 'completed':

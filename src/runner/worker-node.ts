@@ -98,6 +98,8 @@ export class WorkerNode {
   #ordersUnderWay: Promise<void> = Promise.resolve()
   #queuesReadAt = -Infinity
   #loopLagMs = 0
+  readonly #newQueues = new Set<string>()
+  #isServing = false
   #publishedPicture = ''
   #unsubscribe: () => void = () => {}
   #hurryStop: () => void = () => {}
@@ -188,7 +190,8 @@ export class WorkerNode {
     if (this.#state !== 'running') return
     if (dueInMs > 0) this.#claimer.wakeIn(dueInMs)
     else this.#claimer.wake(queue)
-    if (!this.#branches.has(queue) && this.#options.isOpen) void this.#serveNewQueues([queue])
+    if (this.#branches.has(queue) || !this.#options.isOpen) return
+    this.#serveNewQueues([queue]).catch((error: unknown) => this.#options.bus.send('store:error', { error }))
   }
 
   /** Something changed that may let jobs run: a queue was resumed, jobs were retried. */
@@ -206,7 +209,7 @@ export class WorkerNode {
     const deadline = this.#host.clock.monotonic() + timeoutMs
     this.#executor.drain()
     await this.#within(SLOW_STORE_MS, Promise.all([this.#claimer.stop(), this.#stopUpkeep()]))
-    const unbegun = this.#ackWriter.giveBack(this.#ledger.take((job) => !this.#running.has(job.id)))
+    const unbegun = this.#ackWriter.giveBack(this.#ledger.takeUnbegun())
     const hurried = new Promise<void>((resolve) => (this.#hurryStop = resolve))
     await Promise.race([this.#running.whenEmpty(timeoutMs), hurried])
     if (this.#running.size > 0) {
@@ -216,7 +219,7 @@ export class WorkerNode {
     }
     // What ended by now is on its way through the stages to the outbox; what did not is handed back.
     await this.#within(SLOW_STORE_MS, this.#system.idle())
-    const unfinished = this.#ackWriter.giveBack(this.#ledger.take(() => true))
+    const unfinished = this.#ackWriter.giveBack(this.#ledger.takeAll())
     const remainingMs = Math.max(1_000, deadline - this.#host.clock.monotonic())
     await this.#within(remainingMs, Promise.all([unbegun, unfinished, this.#ackWriter.flush()]))
     this.#ackWriter.abandon()
@@ -266,12 +269,11 @@ export class WorkerNode {
 
   /** The node's picture of itself. */
   snapshot(): NodeSnapshot {
-    const isRunning = (id: string): boolean => this.#running.has(id)
     return {
       state: this.#state === 'running' ? 'alive' : 'draining',
       loopLagMs: this.#loopLagMs,
       memoryBytes: residentMemoryBytes(),
-      queues: [...this.#branches.values()].map((branch) => branch.snapshot(isRunning)),
+      queues: [...this.#branches.values()].map((branch) => branch.snapshot()),
     }
   }
 
@@ -305,11 +307,25 @@ export class WorkerNode {
     await branch.start()
   }
 
+  /** One call after the other: each tells the store all queues that are served. */
   async #serveNewQueues(queues: readonly string[]): Promise<void> {
-    const fresh = queues.filter((queue) => !this.#branches.has(queue))
-    if (fresh.length === 0) return
-    await this.#register([...this.#branches.keys(), ...fresh])
-    for (const queue of fresh) if (!this.#branches.has(queue)) await this.#startBranch(queue)
+    for (const queue of queues) this.#newQueues.add(queue)
+    if (this.#isServing) return
+    this.#isServing = true
+    try {
+      for (let fresh = this.#takeNewQueues(); fresh.length > 0; fresh = this.#takeNewQueues()) {
+        await this.#register([...this.#branches.keys(), ...fresh])
+        for (const queue of fresh) if (this.#state === 'running') await this.#startBranch(queue)
+      }
+    } finally {
+      this.#isServing = false
+    }
+  }
+
+  #takeNewQueues(): string[] {
+    const fresh = this.#state === 'running' ? [...this.#newQueues].filter((queue) => !this.#branches.has(queue)) : []
+    this.#newQueues.clear()
+    return fresh
   }
 
   /** Jobs whose write was refused are no longer ours: their handlers are told. */
@@ -320,15 +336,7 @@ export class WorkerNode {
     answer.then(
       ({ stale }) => {
         const lost = new Set(stale)
-        for (const one of held) {
-          if (!lost.has(one.id)) continue
-          this.#ledger.remove([one])
-          this.#running.stop(
-            one,
-            { type: 'lease-lost' },
-            new DOMException('the lease on this job is lost', 'AbortError'),
-          )
-        }
+        for (const one of held) if (lost.has(one.id) && this.#running.leaseLost(one)) this.#ledger.remove([one])
       },
       (error: unknown) => this.#options.bus.send('store:error', { error }),
     )
@@ -344,8 +352,11 @@ export class WorkerNode {
       await this.#options.store.publishSnapshot(this.id, snapshot, picture !== this.#publishedPicture)
       this.#publishedPicture = picture
       const orders = await this.#options.store.readOrders(this.id)
-      if (!orders.isKnown) this.#onFenced()
+      if (!orders.isKnown) return this.#onFenced()
       for (const held of orders.stop) this.#running.stop(held, { type: 'cancelled' }, cancelled())
+      // Handed back, what was asked to stop is cancelled by the store.
+      const unbegun = this.#ledger.takeUnbegun(new Set(orders.stop.map(({ id }) => id)))
+      if (unbegun.length > 0) void this.#ackWriter.giveBack(unbegun)
       await this.#lookAtQueues()
     } catch (error) {
       this.#options.bus.send('store:error', { error })

@@ -1,0 +1,268 @@
+import { describe, expect, it } from 'vitest'
+
+import { aClaimAnswer, aClaimedJob, aStore } from '../../test/support/factories.ts'
+import { gate } from '../../test/support/gate.ts'
+import { settled, testHost } from '../../test/support/test-host.ts'
+import type { ClaimedJob } from '../job/job.ts'
+import { storeError } from '../store/errors.ts'
+import type { ClaimAnswer, ClaimRequest } from '../store/store.ts'
+import { Claimer, type JobsClaimed, type JobSink } from './claimer.ts'
+import { Ledger } from './ledger.ts'
+
+/** A claimer whose store answers what `answer` says. */
+function aClaimer(answer: (request: ClaimRequest) => ClaimAnswer | Promise<ClaimAnswer>) {
+  const host = testHost()
+  const claims: ClaimRequest['wants'][] = []
+  const given: ClaimedJob[] = []
+  const errors: unknown[] = []
+  const broken: string[] = []
+  let fences = 0
+  const ledger = new Ledger(host.clock, () => {})
+  const store = aStore({
+    claimJobs: async (request) => {
+      claims.push(request.wants)
+      return answer(request)
+    },
+  })
+  const claimer = new Claimer(host, {
+    node: 'node-1',
+    store,
+    ledger,
+    giveBack: (jobs) => given.push(...jobs),
+    onFenced: () => (fences += 1),
+    onError: (error) => errors.push(error),
+    onBroken: (jobs) => broken.push(...jobs.map(({ id }) => id)),
+  })
+  return { host, claimer, ledger, claims, given, errors, broken, fences: () => fences }
+}
+
+function aSink(): JobSink & { readonly jobs: ClaimedJob[]; isAlive: boolean } {
+  const jobs: ClaimedJob[] = []
+  return { isAlive: true, jobs, cast: (message: JobsClaimed) => void jobs.push(...message.jobs) }
+}
+
+/** As many jobs as are asked for, for each queue. */
+function plenty({ wants }: ClaimRequest): ClaimAnswer {
+  const jobs = wants.flatMap(({ queue, count }) => Array.from({ length: count }, () => aClaimedJob({ queue })))
+  return aClaimAnswer({ jobs, mayHaveMore: true })
+}
+
+describe('Claimer', () => {
+  it('asks nothing of the store while nobody wants anything', async () => {
+    const { claimer, claims, host } = aClaimer(plenty)
+    claimer.attach('default', aSink())
+    claimer.ask('default', 0)
+    claimer.wake()
+    await host.clock.advance(60_000)
+    expect(claims).toEqual([])
+  })
+
+  it('gathers what all queues ask for in one turn into one claim', async () => {
+    const { claimer, claims } = aClaimer(plenty)
+    const [mail, images] = [aSink(), aSink()]
+    claimer.attach('mail', mail)
+    claimer.attach('images', images)
+    claimer.ask('mail', 1)
+    claimer.ask('images', 2)
+    claimer.ask('mail', 1)
+    await settled()
+    expect(claims).toEqual([
+      [
+        { queue: 'mail', count: 2 },
+        { queue: 'images', count: 2 },
+      ],
+    ])
+    expect([mail.jobs.length, images.jobs.length]).toEqual([2, 2])
+    expect([claimer.demandOf('mail'), claimer.demandOf('images')]).toEqual([0, 0])
+  })
+
+  it('has one claim under way at most, and puts what is asked meanwhile into the next', async () => {
+    const first = gate<ClaimAnswer>()
+    const { claimer, claims } = aClaimer((request) => (claims.length === 1 ? first.passed : plenty(request)))
+    const sink = aSink()
+    claimer.attach('default', sink)
+    claimer.ask('default', 1)
+    await settled()
+    claimer.ask('default', 2)
+    await settled()
+    expect(claims.length).toBe(1)
+    first.open(aClaimAnswer({ jobs: [aClaimedJob()], mayHaveMore: true }))
+    await settled()
+    expect(claims).toEqual([[{ queue: 'default', count: 1 }], [{ queue: 'default', count: 2 }]])
+    expect(sink.jobs.length).toBe(3)
+  })
+
+  it('does not ask a dry queue again before the poll, but then does', async () => {
+    const { claimer, claims, host } = aClaimer(() => aClaimAnswer())
+    claimer.attach('default', aSink())
+    claimer.ask('default', 1)
+    await host.clock.advance(999)
+    claimer.ask('default', 1)
+    expect(claims.length).toBe(1)
+    await host.clock.advance(1)
+    expect(claims).toEqual([[{ queue: 'default', count: 1 }], [{ queue: 'default', count: 2 }]])
+  })
+
+  it('asks a dry queue at once when a job was enqueued there, and no other', async () => {
+    const { claimer, claims } = aClaimer(() => aClaimAnswer())
+    for (const queue of ['mail', 'images']) claimer.attach(queue, aSink())
+    for (const queue of ['mail', 'images']) claimer.ask(queue, 1)
+    await settled()
+    claimer.wake('mail')
+    await settled()
+    expect(claims[1]).toEqual([{ queue: 'mail', count: 1 }])
+    expect(claims.length).toBe(2)
+  })
+
+  it('does not lose a hint that comes while a claim is under way', async () => {
+    const first = gate<ClaimAnswer>()
+    const { claimer, claims } = aClaimer((request) => (claims.length === 1 ? first.passed : plenty(request)))
+    const sink = aSink()
+    claimer.attach('default', sink)
+    claimer.ask('default', 1)
+    await settled()
+    claimer.wake('default')
+    first.open(aClaimAnswer())
+    await settled()
+    expect(claims.length).toBe(2)
+    expect(sink.jobs.length).toBe(1)
+  })
+
+  it('asks on at once when the store gave less than asked but says that there may be more', async () => {
+    const answers = [aClaimAnswer({ mayHaveMore: true }), aClaimAnswer({ mayHaveMore: true }), undefined]
+    const { claimer, claims } = aClaimer((request) => answers.shift() ?? plenty(request))
+    const sink = aSink()
+    claimer.attach('default', sink)
+    claimer.ask('default', 1)
+    await settled()
+    expect(claims.length).toBe(3)
+    expect(sink.jobs.length).toBe(1)
+  })
+
+  it('looks again when the next scheduled job is due', async () => {
+    const { claimer, claims, host } = aClaimer(() => aClaimAnswer({ nextDueInMs: 300 }))
+    claimer.attach('default', aSink())
+    claimer.ask('default', 1)
+    await host.clock.advance(299)
+    expect(claims.length).toBe(1)
+    await host.clock.advance(1)
+    expect(claims.length).toBe(2)
+  })
+
+  it('looks when it was told that a job will be due, however far the poll is', async () => {
+    const { claimer, claims, host } = aClaimer(() => aClaimAnswer())
+    claimer.attach('default', aSink())
+    claimer.ask('default', 1)
+    await settled()
+    claimer.wakeIn(40)
+    await host.clock.advance(40)
+    expect(claims.length).toBe(2)
+  })
+
+  it('gives back what the successor of a dead producer did not ask for', async () => {
+    const first = gate<ClaimAnswer>()
+    const { claimer, given, ledger } = aClaimer(() => first.passed)
+    const [dead, successor] = [aSink(), aSink()]
+    claimer.attach('default', dead)
+    claimer.ask('default', 3)
+    await settled()
+    dead.isAlive = false
+    claimer.attach('default', successor)
+    claimer.ask('default', 1)
+    const jobs = [aClaimedJob(), aClaimedJob(), aClaimedJob()]
+    first.open(aClaimAnswer({ jobs }))
+    await settled()
+    expect(dead.jobs).toEqual([])
+    expect(successor.jobs).toEqual(jobs.slice(0, 1))
+    expect(given).toEqual(jobs.slice(1))
+    expect(ledger.size).toBe(1)
+  })
+
+  it('waits longer after each failure of the store, within bounds, and recovers', async () => {
+    let isUp = false
+    const { claimer, claims, errors, host } = aClaimer((request) => {
+      if (!isUp) throw storeError('ERR_STORE_UNAVAILABLE', 'busy')
+      return plenty(request)
+    })
+    const sink = aSink()
+    claimer.attach('default', sink)
+    claimer.ask('default', 1)
+    await host.clock.advance(1_000)
+    const early = claims.length
+    expect(early).toBeGreaterThanOrEqual(3)
+    await host.clock.advance(60_000)
+    expect(claims.length - early).toBeLessThanOrEqual(30)
+    expect(errors.length).toBe(claims.length)
+    isUp = true
+    await host.clock.advance(5_000)
+    expect(sink.jobs.length).toBe(1)
+  })
+
+  it('takes a fault at its own trace point for a failure of the store', async () => {
+    const { claimer, errors, host } = aClaimer(plenty)
+    let throwsLeft = 1
+    host.trace.at('claimer.claim', () => {
+      if (throwsLeft-- > 0) throw new Error('planted')
+    })
+    const sink = aSink()
+    claimer.attach('default', sink)
+    claimer.ask('default', 1)
+    await host.clock.advance(100)
+    expect(errors.length).toBe(1)
+    expect(sink.jobs.length).toBe(1)
+  })
+
+  it('says once that the node is fenced, and claims nothing more by itself', async () => {
+    const { claimer, claims, fences, host } = aClaimer(() => aClaimAnswer({ isFenced: true }))
+    claimer.attach('default', aSink())
+    claimer.ask('default', 1)
+    await settled()
+    expect([fences(), claims.length]).toEqual([1, 1])
+    await claimer.stop()
+    await host.clock.advance(10_000)
+    expect(claims.length).toBe(1)
+  })
+
+  it('hands back the answer of a claim that was under way when it was stopped', async () => {
+    const first = gate<ClaimAnswer>()
+    const { claimer, given, claims, host } = aClaimer(() => first.passed)
+    const sink = aSink()
+    claimer.attach('default', sink)
+    claimer.ask('default', 1)
+    await settled()
+    const stopped = claimer.stop()
+    const jobs = [aClaimedJob()]
+    first.open(aClaimAnswer({ jobs, nextDueInMs: 5 }))
+    await stopped
+    expect([sink.jobs, given]).toEqual([[], jobs])
+    claimer.ask('default', 5)
+    claimer.wake()
+    await host.clock.advance(10_000)
+    expect(claims.length).toBe(1)
+  })
+
+  it('reports rows that could not be read', async () => {
+    const error = { name: 'Error', message: 'x' }
+    const { claimer, broken } = aClaimer(() => aClaimAnswer({ broken: [{ id: 'a', queue: 'default', error }] }))
+    claimer.attach('default', aSink())
+    claimer.ask('default', 1)
+    await settled()
+    expect(broken).toEqual(['a'])
+  })
+
+  it('never has more jobs out than were asked for, whatever happens between', async () => {
+    const { claimer, host } = aClaimer(plenty)
+    const sink = aSink()
+    claimer.attach('default', sink)
+    let asked = 0
+    for (let round = 0; round < 50; round++) {
+      const count = Math.floor(host.random.float() * 4)
+      asked += count
+      claimer.ask('default', count)
+      if (host.random.float() < 0.5) claimer.wake()
+      if (host.random.float() < 0.5) await settled()
+    }
+    await settled()
+    expect(sink.jobs.length).toBe(asked)
+  })
+})

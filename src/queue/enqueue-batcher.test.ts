@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+
+import { anId, aStore } from '../../test/support/factories.ts'
+import { gate } from '../../test/support/gate.ts'
+import { settled, testHost } from '../../test/support/test-host.ts'
+import type { NewJob } from '../job/job.ts'
+import { storeError } from '../store/errors.ts'
+import type { InsertedJob } from '../store/store.ts'
+import { EnqueueBatcher } from './enqueue-batcher.ts'
+
+function aNewJob(name = 'work.run'): NewJob {
+  const rest = { priority: 0, maxAttempts: 3, backoff: null, timeoutMs: null, key: null, tags: [], due: null }
+  return { id: anId(), isIdChosen: false, name, queue: 'default', args: { codec: 'json', text: '[]' }, ...rest }
+}
+
+function created(jobs: readonly NewJob[]): InsertedJob[] {
+  return jobs.map(({ id }) => ({ id, status: 'created' }))
+}
+
+function aBatcher(insert: (jobs: readonly NewJob[]) => InsertedJob[] | Promise<InsertedJob[]>) {
+  const batches: (readonly NewJob[])[] = []
+  const store = aStore({
+    insertJobs: async (jobs) => {
+      batches.push(jobs)
+      return insert(jobs)
+    },
+  })
+  return { batches, batcher: new EnqueueBatcher(testHost(), store) }
+}
+
+describe('EnqueueBatcher', () => {
+  it('sends a lone job at once, and those of one turn together', async () => {
+    const { batcher, batches } = aBatcher(created)
+    const job = aNewJob()
+    expect(await batcher.insert(job)).toEqual({ id: job.id, status: 'created' })
+    await Promise.all([aNewJob(), aNewJob(), aNewJob()].map((one) => batcher.insert(one)))
+    expect(batches.map((batch) => batch.length)).toEqual([1, 3])
+  })
+
+  it('gathers what comes while a statement is under way, at most 1,000 for the next', async () => {
+    const first = gate<InsertedJob[]>()
+    const { batcher, batches } = aBatcher((jobs) => (batches.length === 1 ? first.passed : created(jobs)))
+    const job = aNewJob()
+    const all = [batcher.insert(job)]
+    await settled()
+    for (let more = 0; more < 1_500; more++) all.push(batcher.insert(aNewJob()))
+    await settled()
+    expect(batches.length).toBe(1)
+    first.open(created([job]))
+    await Promise.all(all)
+    expect(batches.map((batch) => batch.length)).toEqual([1, 1_000, 500])
+  })
+
+  it('shows the error of a refused job to its caller alone', async () => {
+    const { batcher } = aBatcher((jobs) => {
+      if (jobs.some(({ name }) => name === 'bad.one')) throw storeError('ERR_STORE_CORRUPT', 'refused')
+      return created(jobs)
+    })
+    const answers = await Promise.allSettled(['a.a', 'bad.one', 'b.b'].map((name) => batcher.insert(aNewJob(name))))
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  })
+
+  it('does not repeat a batch whose outcome nobody knows', async () => {
+    const { batcher, batches } = aBatcher(() => {
+      throw storeError('ERR_STORE_UNAVAILABLE', 'busy')
+    })
+    const answers = await Promise.allSettled([batcher.insert(aNewJob()), batcher.insert(aNewJob())])
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(batches.length).toBe(1)
+  })
+
+  it('works on after a failure', async () => {
+    let isDown = true
+    const { batcher } = aBatcher((jobs) => {
+      if (isDown) throw storeError('ERR_STORE_UNAVAILABLE', 'busy')
+      return created(jobs)
+    })
+    await expect(batcher.insert(aNewJob())).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
+    isDown = false
+    await expect(batcher.insert(aNewJob())).resolves.toMatchObject({ status: 'created' })
+  })
+})

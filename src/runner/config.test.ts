@@ -1,0 +1,91 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+
+import { ConfigurationError } from '../job/errors.ts'
+import { readConfig } from './config.ts'
+
+const jobs = { work: { run: () => 1 } }
+
+function problemsOf(options: unknown): readonly string[] {
+  try {
+    readConfig(options)
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.problems
+    throw error
+  }
+  return []
+}
+
+afterEach(() => vi.unstubAllEnvs())
+
+describe('readConfig', () => {
+  it('fills in what is left out', () => {
+    const { database, queues, settingsOf, keepPolicies } = readConfig({ jobs })
+    expect(database).toEqual({ url: 'sqlite:./millrace.db', durability: 'disk', mayMigrate: true })
+    expect(queues).toEqual(['default'])
+    expect(settingsOf('default')).toMatchObject({ concurrency: 10, maxDemand: 1, prefetch: 0, timeoutMs: 900_000 })
+    const day = 86_400_000
+    expect(keepPolicies).toEqual([{ queue: null, completedMs: day, cancelledMs: day, failedMs: 30 * day }])
+  })
+
+  it('lists every problem at once', () => {
+    const problems = problemsOf({
+      database: 'mysql://root:secret@db/x',
+      jobs: { work: 7 },
+      queues: { 'no name': {}, mail: { concurrency: 0, maxDemnad: 1, timeout: '-1s', keep: { failed: '1s' } } },
+      durability: 'never',
+      migrate: 'yes',
+      quues: {},
+    })
+    expect(problems.length).toBe(10)
+    const text = problems.join('\n')
+    for (const word of [
+      'mysql',
+      'jobs.work',
+      'no name',
+      'concurrency',
+      'maxDemand',
+      'timeout',
+      'failed',
+      'durability',
+      'migrate',
+      'queues',
+    ])
+      expect(text).toContain(word)
+    expect(text).not.toContain('secret')
+  })
+
+  it.each([
+    [{ cron: {} }],
+    [{ onDeadLetter: () => {} }],
+    [{ database: 'postgres://localhost/x' }],
+    [{ queues: { ml: { isolate: 'thread' } } }],
+    [{ queues: { ml: { memory: '512mb' } } }],
+    [{ queues: { api: { concurrency: { min: 1, max: 2 } } } }],
+    [{ queues: { api: { globalConcurrency: 1 } } }],
+    [{ queues: { api: { perKey: { concurrency: 1 } } } }],
+    [{ queues: { api: { rateLimit: { limit: 1, per: '1s' } } } }],
+    [{ queues: { api: { breaker: {} } } }],
+    [{ queues: { api: { through: [] } } }],
+    [{ queues: { api: { prefetch: 'auto' } } }],
+  ])('refuses what is planned, instead of ignoring it: %j', (options) => {
+    expect(() => readConfig({ jobs, ...options })).toThrow(
+      expect.objectContaining({ code: 'ERR_NOT_AVAILABLE', message: expect.stringContaining('not available yet') }),
+    )
+  })
+
+  it('refuses a database that is given but undefined in production, and only there', () => {
+    expect(problemsOf({ jobs, database: undefined })).toEqual([])
+    vi.stubEnv('NODE_ENV', 'production')
+    expect(problemsOf({ jobs, database: undefined })[0]).toContain('NODE_ENV')
+    expect(problemsOf({ jobs })).toEqual([])
+  })
+
+  it('takes one duration of keep for all that completed or were cancelled, never for dead letters', () => {
+    const { settingsOf } = readConfig({ jobs, queues: { mail: { keep: '0s' } } })
+    expect(settingsOf('mail').keep).toEqual({ completedMs: 0, cancelledMs: 0, failedMs: 30 * 86_400_000 })
+  })
+
+  it.each([[undefined], [null], [7], ['x'], [[]]])('refuses %s as options', (options) => {
+    expect(problemsOf(options).length).toBeGreaterThan(0)
+  })
+})
