@@ -7,12 +7,12 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Worker } from 'node:worker_threads'
-import { DatabaseSync } from '@photostructure/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { nodeHost } from '../../dist/host/host.js'
 import { openSqliteStore } from '../../dist/store/sqlite/open-sqlite-store.js'
 import type { Store } from '../../src/store/store.ts'
 import { eventually } from '../support/eventually.ts'
+import { openHandle, type Handle } from '../support/store-handle.ts'
 import { ackOf, aJob, aNode, jobs, published } from '../support/store-jobs.ts'
 
 const WRITER = fileURLToPath(new URL('./store-writer.mjs', import.meta.url))
@@ -41,8 +41,8 @@ function open(
   return store
 }
 
-function connect(file = path): InstanceType<typeof DatabaseSync> {
-  const handle = new DatabaseSync(file, { timeout: 2_000 })
+function connect(file = path): Handle {
+  const handle = openHandle(file)
   closers.push(() => handle.close())
   return handle
 }

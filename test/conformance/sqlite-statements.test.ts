@@ -5,11 +5,12 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { DatabaseSync, type DatabaseSyncInstance } from '@photostructure/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { AttemptEnding, Store } from '../../src/store/store.ts'
+import { loadEngine } from '../../src/store/sqlite/engine.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open-sqlite-store.ts'
 import { storeTestHost } from '../support/store-clock.ts'
+import { openHandle, type Handle } from '../support/store-handle.ts'
 import { ackOf, aJob, aNode, aProblem } from '../support/store-jobs.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -18,14 +19,14 @@ const STATEMENTS = join(ROOT, 'src/store/sqlite/statements')
 let folder: string
 let path: string
 let store: Store
-let handle: DatabaseSyncInstance
+let handle: Handle
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'millrace-statements-'))
   path = join(folder, 'jobs.db')
   store = openSqliteStore({ host: storeTestHost(), location: `sqlite:${path}`, transport: 'inline' })
   await store.open()
-  handle = new DatabaseSync(path)
+  handle = openHandle(path)
 })
 
 afterEach(async () => {
@@ -93,56 +94,23 @@ describe('plans', () => {
 })
 
 describe('an ack on a handle of the user', () => {
-  /** As strict as better-sqlite3: `run` refuses statements that answer rows, `get` and `all` refuse the others. */
-  const strict = (): object => ({
-    exec: (sql: string) => handle.exec(sql),
-    get inTransaction() {
-      return handle.isTransaction
-    },
-    prepare: (sql: string) => {
-      const statement = handle.prepare(sql)
-      const hasRows = statement.columns().length > 0
-      const check = (wantsRows: boolean): void => {
-        if (hasRows !== wantsRows) throw new TypeError(`wrong call for: ${sql}`)
-      }
-      return {
-        run: (...parameters: never[]) => (check(false), statement.run(...parameters)),
-        get: (...parameters: never[]) => (check(true), statement.get(...parameters)),
-        all: (...parameters: never[]) => (check(true), statement.all(...parameters)),
-      }
-    },
-  })
-
-  const endings: readonly AttemptEnding[] = [
-    { type: 'completed', result: null, error: null },
-    { type: 'retry', delayMs: 0, error: aProblem },
-    { type: 'snoozed', delayMs: 0 },
-    { type: 'cancelled', error: aProblem },
-    { type: 'failed', error: aProblem },
-  ]
-  for (const ending of endings) {
-    for (const isKept of [true, false]) {
-      it(`uses each statement as better-sqlite3 wants it: ${ending.type}, ${isKept ? 'kept' : 'not kept'}`, async () => {
-        const node = aNode()
-        await store.registerNode(node)
-        await store.insertJobs([aJob()])
-        const { jobs } = await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 1 }] })
-        const acks = jobs.map((job) => ackOf(job, ending, { isKept, logs: ['line'] }))
-        handle.exec('begin immediate')
-        for (const ack of acks) expect(await store.ackInTransaction(strict(), ack)).toBe(true)
-        handle.exec('commit')
-        expect((await store.listJobs({ states: ['running'], limit: 5, searchLimit: 0 })).jobs).toEqual([])
-      })
-    }
-  }
-
   it('is refused when no transaction is open', async () => {
     const ack = ackOf({ id: 'x', lease: 'y', attempt: 1 })
-    await expect(store.ackInTransaction(strict(), ack)).rejects.toThrow(/no transaction open/)
+    await expect(store.ackInTransaction(handle, ack)).rejects.toThrow(/no transaction open/)
+  })
+
+  it('is refused when the handle may be of another copy of SQLite, whose locks nobody would see', async () => {
+    const ack = ackOf({ id: 'x', lease: 'y', attempt: 1 })
+    const likeBetterSqlite3 = { prepare: () => null, exec: () => null, inTransaction: true }
+    const refused = store.ackInTransaction(likeBetterSqlite3, ack)
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_TX_FOREIGN' })
+    await expect(refused).rejects.toThrow(
+      new RegExp(`destroy the file; open your connection with ${loadEngine().name}`),
+    )
   })
 
   it('does not care how the handle shows rows to its owner', async () => {
-    const odd = new DatabaseSync(path, { readBigInts: true, returnArrays: true })
+    const odd = openHandle(path, { readBigInts: true, returnArrays: true })
     const node = aNode()
     await store.registerNode(node)
     await store.insertJobs([aJob()])

@@ -3,9 +3,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DatabaseSync, type DatabaseSyncInstance } from '@photostructure/sqlite'
 import type { Store } from '../../src/store/store.ts'
 import type { StoreFixture } from '../conformance/store-conformance.ts'
+import { openHandle, type Handle } from './store-handle.ts'
 
 /** What a fixture is made of. */
 export interface SqliteFixtureOptions {
@@ -19,14 +19,14 @@ export function sqliteFixture({ open, pass }: SqliteFixtureOptions): StoreFixtur
   const folder = mkdtempSync(join(tmpdir(), 'millrace-store-'))
   const path = join(folder, 'jobs.db')
   const stores: Store[] = []
-  const handles: DatabaseSyncInstance[] = []
+  const handles: Handle[] = []
   const make = (migrate: boolean): Store => {
     const store = open(`sqlite:${path}`, migrate)
     stores.push(store)
     return store
   }
-  const connect = (file: string): DatabaseSyncInstance => {
-    const handle = new DatabaseSync(file, { timeout: 2_000 })
+  const connect = (file: string): Handle => {
+    const handle = openHandle(file)
     handles.push(handle)
     return handle
   }

@@ -1,6 +1,9 @@
 /**
  * `ackInTransaction`: the ack of one job on a connection of the user, inside the user's own transaction, so that the job ends
  * if and only if the user's changes are committed. Begins and commits nothing.
+ *
+ * The connection must be of the copy of SQLite that the store uses, because a second copy in one process destroys the file
+ * (see `SqliteEngine.isOwn`). A package with a SQLite of its own, such as better-sqlite3, is therefore refused.
  */
 
 import { statSync } from 'node:fs'
@@ -8,7 +11,7 @@ import { storeError } from '../errors.ts'
 import type { Ack } from '../store.ts'
 import type { Db } from './connection.ts'
 import type { CoreHost } from './core.ts'
-import { checkEngine, engineVersion, type SqliteStatement } from './engine.ts'
+import { loadEngine, type SqliteStatement } from './engine.ts'
 import { translateError } from './errors.ts'
 import { hasTables } from './schema.ts'
 import { ackJobs } from './statements/ack-jobs.ts'
@@ -20,20 +23,17 @@ export interface HandleContext {
   readonly host: Pick<CoreHost, 'now' | 'uuid'>
 }
 
-/** What `node:sqlite`, `@photostructure/sqlite` and better-sqlite3 have in common, as far as it is used here. */
+/** A connection of the store's engine, as far as it is used here. */
 interface UserHandle {
   prepare(sql: string): UserStatement
   exec(sql: string): unknown
-  /** Of `node:sqlite`, in newer versions. */
+  /** Absent in the first versions of `node:sqlite`. */
   readonly isTransaction?: unknown
-  /** Of better-sqlite3. */
-  readonly inTransaction?: unknown
 }
 
 interface UserStatement extends SqliteStatement {
   setReadBigInts?(isOn: boolean): unknown
   setReturnArrays?(isOn: boolean): unknown
-  safeIntegers?(isOn: boolean): unknown
 }
 
 /** Handles that were looked at before; a look costs a few statements. */
@@ -43,7 +43,7 @@ const known = new WeakMap<object, { readonly path: string; readonly statements: 
 export function ackOnHandle(tx: unknown, ack: Ack, context: HandleContext): boolean {
   const handle = parseHandle(tx)
   const statements = admitHandle(handle, context)
-  if ((handle.isTransaction ?? handle.inTransaction) === false) {
+  if (handle.isTransaction === false) {
     throw storeError(
       'ERR_TX_FOREIGN',
       'the connection has no transaction open; begin one, and pass the connection before it is committed',
@@ -69,12 +69,16 @@ export function ackOnHandle(tx: unknown, ack: Ack, context: HandleContext): bool
 }
 
 function parseHandle(tx: unknown): UserHandle {
-  if (typeof tx === 'object' && tx !== null && 'prepare' in tx && 'exec' in tx) {
-    if (typeof tx.prepare === 'function' && typeof tx.exec === 'function') return tx as UserHandle
-  }
+  const engine = loadEngine()
+  // What is an instance of the engine's class has its methods.
+  if (engine.isOwn(tx)) return tx as UserHandle
+  const isOther = typeof tx === 'object' && tx !== null && 'prepare' in tx
+  const reason = isOther
+    ? `is not a connection of ${engine.name}, which millrace uses here; two copies of SQLite in one process do not see each other's locks and destroy the file`
+    : 'is no SQLite connection'
   throw storeError(
     'ERR_TX_FOREIGN',
-    `${describe(tx)} is no SQLite connection; pass a connection of node:sqlite, @photostructure/sqlite or better-sqlite3 with a transaction open`,
+    `${describe(tx)} ${reason}; open your connection with ${engine.name}, and pass it with a transaction open`,
   )
 }
 
@@ -90,7 +94,6 @@ function admitHandle(handle: UserHandle, context: HandleContext): Map<string, Sq
   const earlier = known.get(handle)
   if (earlier?.path === own) return earlier.statements
   const prepare = (sql: string): SqliteStatement => prepareOn(handle, sql)
-  checkEngine("the transaction's connection", engineVersion({ prepare }))
   // The columns of this pragma: seq, name, file.
   const files = prepare('pragma database_list').all() as { readonly name: string; readonly file: string | null }[]
   const file = files.find(({ name }) => name === 'main')?.file ?? ''
@@ -108,7 +111,6 @@ function prepareOn(handle: UserHandle, sql: string): SqliteStatement {
   const statement = handle.prepare(sql)
   statement.setReadBigInts?.(false)
   statement.setReturnArrays?.(false)
-  statement.safeIntegers?.(false)
   return statement
 }
 

@@ -14,11 +14,11 @@ export const MIN_ENGINE = '3.51.3'
 /** What SQLite stores and answers. */
 export type SqlValue = string | number | bigint | null | Uint8Array
 
-/** The part of a prepared statement that millrace uses; `node:sqlite` and better-sqlite3 have it too. */
+/** The part of a prepared statement that millrace uses. */
 export interface SqliteStatement {
-  /** For statements that answer no rows; better-sqlite3 refuses others. */
+  /** For statements that answer no rows. */
   run(...parameters: SqlValue[]): { readonly changes: number | bigint }
-  /** For statements that answer rows; better-sqlite3 refuses others. */
+  /** For statements that answer rows. */
   get(...parameters: SqlValue[]): unknown
   all(...parameters: SqlValue[]): unknown[]
 }
@@ -36,6 +36,11 @@ export interface SqliteEngine {
   readonly name: string
   readonly version: string
   open(path: string, options: { readonly isReadOnly: boolean }): SqliteDatabase
+  /**
+   * Whether a connection is of this very copy of SQLite. Two copies in one process do not see each other's locks on a file,
+   * because the operating system gives locks to processes: writing through both destroys the database.
+   */
+  isOwn(connection: unknown): boolean
 }
 
 interface SqliteModule {
@@ -80,8 +85,7 @@ export function isAtLeast(a: string, b: string): boolean {
   return true
 }
 
-/** The version of the engine behind a connection. */
-export function engineVersion(db: Pick<SqliteDatabase, 'prepare'>): string {
+function engineVersion(db: Pick<SqliteDatabase, 'prepare'>): string {
   // The one column of a statement that is written here.
   return (db.prepare('select sqlite_version() as version').get() as { version: string }).version
 }
@@ -93,5 +97,10 @@ function engineOf(name: string): SqliteEngine {
   const version = engineVersion(probe)
   probe.close()
   checkEngine(name, version)
-  return { name, version, open: (path, { isReadOnly }) => new DatabaseSync(path, { readOnly: isReadOnly }) }
+  return {
+    name,
+    version,
+    open: (path, { isReadOnly }) => new DatabaseSync(path, { readOnly: isReadOnly }),
+    isOwn: (connection) => connection instanceof DatabaseSync,
+  }
 }
