@@ -1,0 +1,83 @@
+/**
+ * A process with a runner of its own, driven by its parent: each message names a method of the runner and is answered with
+ * what that answered. What its jobs do is appended to a file, line by line, so that it outlives the process.
+ *
+ * argv[2]: { url, record, queues?, start? }
+ */
+
+import { openSync, writeSync } from 'node:fs'
+
+import { createRunner, currentJob, job } from 'millrace'
+
+const { url, record, queues, start } = JSON.parse(process.argv[2] ?? '{}')
+const file = openSync(record, 'a')
+
+/** One line, appended whole: it is there even when the process is killed in the next moment. */
+function note(kind, rest = {}) {
+  const { id, attempt } = currentJob()
+  writeSync(file, `${JSON.stringify({ kind, id, attempt, pid: process.pid, at: Date.now(), ...rest })}\n`)
+}
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+const work = {
+  async run(ms = 0, value = null) {
+    note('start')
+    if (ms > 0) await sleep(ms)
+    note('end')
+    return value
+  },
+  /** Runs until it is told to stop. */
+  hold: job({ timeout: '1h' }, async () => {
+    note('start')
+    const { signal } = currentJob()
+    await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    note('aborted', { reason: String(signal.reason?.message) })
+    throw signal.reason
+  }),
+  /** Runs for ever, whatever it is told. */
+  never: job({ timeout: '1h' }, async () => {
+    note('start')
+    await new Promise(() => {})
+  }),
+  die: job({ maxAttempts: 10 }, async () => {
+    note('start')
+    process.kill(process.pid, 'SIGKILL')
+    await new Promise(() => {})
+  }),
+  exit: job({ maxAttempts: 10 }, () => {
+    note('start')
+    process.exit(0)
+  }),
+  block(ms) {
+    note('start')
+    const end = performance.now() + ms
+    while (performance.now() < end);
+    note('end')
+  },
+  detachedRejection() {
+    note('start')
+    void Promise.reject(new Error('nobody awaits this'))
+    return 'returned'
+  },
+}
+
+const runner = createRunner({ database: url, durability: 'process', jobs: { work }, queues })
+for (const name of ['node:start', 'node:fenced', 'node:rescue', 'job:stale', 'store:error', 'queue:crash']) {
+  runner.on(name, (payload) => {
+    const shown = payload.error instanceof Error ? { error: payload.error.message } : payload
+    process.send?.({ event: name, payload: shown, at: Date.now() }, () => {})
+  })
+}
+
+process.on('message', async ({ call, method, args }) => {
+  try {
+    process.send({ call, answer: await runner[method](...args) }, () => {})
+  } catch (error) {
+    process.send({ call, error: { code: error.code, message: error.message } }, () => {})
+  }
+})
+process.on('disconnect', () => process.exit(0))
+
+if (start !== undefined) await runner.start(start)
+process.send({ ready: true, at: Date.now() })
