@@ -119,33 +119,23 @@ class JobRunner {
   async start(options: StartOptions = {}): Promise<void> {
     this.#assertOpen()
     const { queues, isSignalled } = readStartOptions(options)
-    await this.#stopping
-    this.#assertOpen()
-    if (this.#state === 'running' || this.#state === 'starting') {
+    if (this.#state === 'running' || this.#starting !== undefined) {
       throw runnerError(
         'ERR_RUNNER_STARTED',
         'the runner is started already; stop it before you start it with other options',
       )
     }
-    this.#setState('starting')
-    this.#queues = queues
-    this.#starting = this.#startWorker()
-    try {
-      await this.#starting
-      this.#setState('running')
-      if (isSignalled)
-        this.#removeSignalHandlers = onSignals({ stop: () => this.stop(), hurry: () => this.#worker?.hurry() })
-    } catch (error) {
-      this.#setState('idle')
-      this.#worker = undefined
-      throw error
-    } finally {
-      this.#starting = undefined
+    this.#starting = this.#begin(queues).finally(() => (this.#starting = undefined))
+    await this.#starting
+    if (isSignalled) {
+      this.#removeSignalHandlers = onSignals({ stop: () => this.stop(), hurry: () => this.#worker?.hurry() })
     }
   }
 
   async stop(options: StopOptions = {}): Promise<void> {
     const timeoutMs = readStopOptions(options)
+    // Also a start that itself waits for an earlier stop.
+    if (this.#starting !== undefined) await this.#starting.catch(() => {})
     this.#stopping ??= this.#stopWorker(timeoutMs).finally(() => {
       this.#stopping = undefined
     })
@@ -162,6 +152,21 @@ class JobRunner {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  async #begin(queues: readonly string[] | undefined): Promise<void> {
+    await this.#stopping
+    this.#assertOpen()
+    this.#setState('starting')
+    this.#queues = queues
+    try {
+      await this.#startWorker()
+      this.#setState('running')
+    } catch (error) {
+      this.#setState('idle')
+      this.#worker = undefined
+      throw error
+    }
   }
 
   async #startWorker(): Promise<void> {
@@ -185,7 +190,6 @@ class JobRunner {
   }
 
   async #stopWorker(timeoutMs: number): Promise<void> {
-    await this.#starting?.catch(() => {})
     if (this.#worker === undefined) return
     this.#setState('stopping')
     try {

@@ -179,7 +179,7 @@ describe('complete(tx)', () => {
     state.behaviour = async (db) => {
       const { complete, id } = currentJob()
       // As if another node had taken over: the lease is another's now.
-      db.prepare("update job set lease = 'another' where id = ?").run(id)
+      db.prepare("update millrace_job set lease = 'another' where id = ?").run(id)
       db.exec('begin immediate')
       addEffect(db)
       try {
