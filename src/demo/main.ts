@@ -70,29 +70,38 @@ const ENQUEUE_AT_A_TIME = 100
 
 /** Runs the demo. Resolves with the exit code: 0 done or stopped, 1 failed or `once` was cut short, 5 refused. */
 export async function runDemo(options: DemoOptions): Promise<number> {
-  const { stderr, json } = options
-  const say = (text: string): boolean => stderr.write(`${text}\n`)
+  try {
+    return await prepareAndRun(options)
+  } catch (error) {
+    if (!isOperatingError(error)) throw error
+    options.stderr.write(`the demo failed: ${printable(error.message)}\n`)
+    return FAILED
+  }
+}
+
+async function prepareAndRun(options: DemoOptions): Promise<number> {
   const folder = resolve(options.dir ?? join('.millrace', 'demo'))
   const inputs = await findInputs(workingFolder(), options.limit)
   if (inputs.files.length === 0) {
-    say('there is nothing to work on: no node_modules here or above, and no npm beside this Node')
+    options.stderr.write('there is nothing to work on: no node_modules here or above, and no npm beside this Node\n')
     return REFUSED
   }
   const opened = await openFolder(folder, inputs.files)
   if (opened.outcome === 'refused') {
-    say(opened.reason)
+    options.stderr.write(`${opened.reason}\n`)
     return REFUSED
   }
   try {
     const run = new DemoRun(options, { folder, inputs, isContinued: opened.outcome === 'unfinished' })
     return await run.toItsEnd()
-  } catch (error) {
-    if (!(error instanceof RunnerError)) throw error
-    say(json ? error.message : `the demo failed: ${error.message}`)
-    return FAILED
   } finally {
     await closeFolder(folder)
   }
+}
+
+/** The store or the disk is in trouble: that needs a sentence, not a stack. */
+function isOperatingError(error: unknown): error is Error {
+  return error instanceof RunnerError || (error instanceof Error && 'syscall' in error)
 }
 
 interface DemoPlan {
@@ -144,8 +153,10 @@ class DemoRun {
   async #introduce(): Promise<void> {
     const { inputs, isContinued } = this.#plan
     const count = (kind: InputKind): string => number(inputs.files.filter((file) => file.kind === kind).length)
-    this.#screen?.print(
+    this.#screen?.headline(
       `millrace demo: ${number(inputs.files.length)} files of ${inputs.folders.map(shortPath).join(' and ')}: ${count('page')} pages, ${count('manifest')} manifests, ${count('source')} sources`,
+    )
+    this.#screen?.print(
       `  store      ${this.#database}`,
       `  output     ${join(this.#output, 'index.html')}`,
       `  meanwhile  ${command('queues', this.#database)}    (in a second terminal)`,
@@ -210,7 +221,10 @@ class DemoRun {
       database: this.#database,
     }
     this.#screen?.leaveBoard()
-    this.#screen?.print('', ...summaryLines(summary))
+    const [first = '', ...rest] = summaryLines(summary)
+    this.#screen?.print('')
+    this.#screen?.headline(first)
+    this.#screen?.print(...rest)
     if (this.#options.json) this.#options.stdout.write(`${JSON.stringify(summary, null, 2)}\n`)
   }
 

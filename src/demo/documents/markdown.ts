@@ -29,7 +29,8 @@ export function readMarkdown(markdown: string): MarkdownDocument {
   const links = new Set<string>()
   const texts: string[] = []
   let heading: string | undefined
-  marked.walkTokens(tokens, (token) => {
+  // The callback is synchronous, so there is nothing to wait for.
+  void marked.walkTokens(tokens, (token) => {
     if (token.type === 'link') links.add(token.href)
     if (token.type === 'heading' && heading === undefined) heading = plainText(token.tokens ?? [])
     if (isText(token)) texts.push(token.text)

@@ -5,6 +5,7 @@ import { boardLine, boardLines, explanation, type QueueStanding } from './board.
 const aStanding = (queue: string, rest: Partial<QueueStanding> = {}): QueueStanding => ({
   queue,
   concurrency: 1,
+  isPaused: false,
   demand: 1,
   buffered: 0,
   running: 0,
@@ -21,6 +22,9 @@ const busy = [
 it('explains the queue in which most jobs wait', () => {
   expect(explanation(busy)).toBe(
     'index takes 1 at a time; its producer asks the store for no more than it can run: 0 jobs are held ahead, 1,812 wait in the store.',
+  )
+  expect(explanation([aStanding('index', { isPaused: true, waiting: 7 })])).toBe(
+    'index is paused: 7 jobs wait in the store until somebody resumes it.',
   )
   expect(explanation([aStanding('pages')])).toBe('No queue has more work than it can run at once.')
 })

@@ -8,6 +8,8 @@ import { inColumns, number } from './text.ts'
 export interface QueueStanding {
   readonly queue: string
   readonly concurrency: number
+  /** An operator paused it: nothing of it is claimed until it is resumed. */
+  readonly isPaused: boolean
   /** What its consumers asked for and have not got yet. */
   readonly demand: number
   /** Jobs held by its stages that no handler has begun. */
@@ -27,7 +29,7 @@ export function standingsOf(
   statistics: RunStatistics,
 ): QueueStanding[] {
   const stages = inspection.worker?.stages ?? []
-  return queues.map(({ name, depth, scheduled, concurrency }) => {
+  return queues.map(({ name, depth, scheduled, concurrency, paused }) => {
     const consumers = stages.filter((stage) => stage.name?.startsWith(`${name}/consumer-`) === true)
     const producer = stages.find((stage) => stage.name === `${name}/producer`)
     const received = consumers.flatMap((stage) => stage.subscriptions).reduce((sum, one) => sum + one.received, 0)
@@ -36,6 +38,7 @@ export function standingsOf(
     return {
       queue: name,
       concurrency,
+      isPaused: paused,
       demand: inspection.worker?.demand[name] ?? 0,
       buffered: (producer?.buffered ?? 0) + Math.max(0, received - begun),
       running: consumers.filter((stage) => stage.busy).length,
@@ -50,7 +53,7 @@ export function standingsOf(
 export function boardLines(standings: readonly QueueStanding[]): string[] {
   const heads = ['queue', 'at a time', 'demand', 'buffered', 'running', 'waiting', 'ended', 'per second']
   const rows = standings.map((one) => [
-    one.queue,
+    nameOf(one),
     number(one.concurrency),
     number(one.demand),
     number(one.buffered),
@@ -64,7 +67,9 @@ export function boardLines(standings: readonly QueueStanding[]): string[] {
 
 /** The same in one line, for logs: in full for the queues that have work. */
 export function boardLine(standings: readonly QueueStanding[], elapsedMs: number): string {
-  const queues = standings.map(({ queue, demand, buffered, running, waiting, ended, rate }) => {
+  const queues = standings.map((standing) => {
+    const { demand, buffered, running, waiting, ended, rate } = standing
+    const queue = nameOf(standing)
     if (running + waiting + buffered === 0) return `${queue}: ${number(ended)} ended`
     const held = `demand ${number(demand)}, ${number(buffered)} buffered, ${number(running)} running`
     return `${queue}: ${number(ended)} ended, ${held}, ${number(waiting)} waiting, ${rate.toFixed(1)}/s`
@@ -76,6 +81,11 @@ export function boardLine(standings: readonly QueueStanding[], elapsedMs: number
 export function explanation(standings: readonly QueueStanding[]): string {
   const [slowest] = standings.toSorted((a, b) => b.waiting - a.waiting)
   if (slowest === undefined || slowest.waiting === 0) return 'No queue has more work than it can run at once.'
-  const { queue, concurrency, buffered, waiting } = slowest
+  const { queue, concurrency, isPaused, buffered, waiting } = slowest
+  if (isPaused) return `${queue} is paused: ${number(waiting)} jobs wait in the store until somebody resumes it.`
   return `${queue} takes ${concurrency} at a time; its producer asks the store for no more than it can run: ${number(buffered)} jobs are held ahead, ${number(waiting)} wait in the store.`
+}
+
+function nameOf({ queue, isPaused }: QueueStanding): string {
+  return isPaused ? `${queue} (paused)` : queue
 }

@@ -1,6 +1,6 @@
 /** Where the demo writes: a table that is refreshed in place on a terminal, a line now and then elsewhere. */
 
-import { createColors } from 'picocolors'
+import picocolors from 'picocolors'
 
 import type { Clock } from '../../index.ts'
 import { boardLine, boardLines, explanation, type QueueStanding } from './board.ts'
@@ -17,7 +17,7 @@ const TABLE_EVERY_MS = 250
 
 /** Writes text and keeps the board below it. */
 export class Screen {
-  readonly colors: ReturnType<typeof createColors>
+  readonly #colors: ReturnType<typeof picocolors.createColors>
   readonly #out: MaybeTerminal
   readonly #clock: Clock
   readonly #isTerminal: boolean
@@ -29,7 +29,12 @@ export class Screen {
     this.#clock = clock
     this.#out = out
     this.#isTerminal = this.#out.isTTY === true
-    this.colors = createColors(this.#isTerminal)
+    this.#colors = picocolors.createColors(this.#isTerminal && picocolors.isColorSupported)
+  }
+
+  /** Writes a line that stands out. */
+  headline(text: string): void {
+    this.print(this.#colors.bold(text))
   }
 
   /** Writes lines above the board. */
