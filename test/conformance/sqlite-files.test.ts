@@ -33,10 +33,15 @@ afterEach(async () => {
 
 function open(
   file = path,
-  options: { readonly transport?: 'thread' | 'inline'; readonly host?: ReturnType<typeof nodeHost> } = {},
+  options: {
+    readonly transport?: 'thread' | 'inline'
+    readonly host?: ReturnType<typeof nodeHost>
+    readonly migrate?: boolean
+  } = {},
 ): Store {
-  const { transport = 'thread', host = nodeHost({ logger: { log: () => {} } }) } = options
-  const store = openSqliteStore({ host, location: file.startsWith('sqlite:') ? file : `sqlite:${file}`, transport })
+  const { transport = 'thread', host = nodeHost({ logger: { log: () => {} } }), migrate = true } = options
+  const location = file.startsWith('sqlite:') ? file : `sqlite:${file}`
+  const store = openSqliteStore({ host, location, transport, migrate })
   closers.push(() => store.close())
   return store
 }
@@ -185,6 +190,80 @@ describe('a database in memory', () => {
   })
 })
 
+describe("a file of the user's application", () => {
+  const THEIRS = `
+    create table job (id integer primary key, title text);
+    create table queue (name text);
+    create table node (name text);
+    create index job_ready on job (title);
+    insert into job (title) values ('plumber'), ('baker');
+    insert into queue values ('checkout');
+    insert into node values ('leaf');
+    pragma user_version = 7;`
+
+  const lookAt = (handle: Handle) => ({
+    version: handle.prepare('pragma user_version').get(),
+    schema: handle
+      .prepare(`select type, name, sql from sqlite_schema where tbl_name in ('job', 'queue', 'node')`)
+      .all(),
+    jobs: handle.prepare('select * from job').all(),
+    queues: handle.prepare('select * from queue').all(),
+    nodes: handle.prepare('select * from node').all(),
+  })
+
+  it.each(['thread', 'inline'] as const)('keeps its own tables and its user_version (%s)', async (transport) => {
+    const theirs = connect()
+    theirs.exec(THEIRS)
+    const before = lookAt(theirs)
+    const store = open(path, { transport })
+    expect(await store.migrate()).toMatchObject({ from: 0 })
+    const node = aNode()
+    await store.registerNode(node)
+    await store.insertJobs(jobs(2))
+    const { jobs: held } = await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 2 }] })
+    const [first, second] = held
+    if (first === undefined || second === undefined) throw new Error('there were no jobs to claim')
+    expect((await store.ackJobs([ackOf(first)])).stale).toEqual([])
+    theirs.exec('begin immediate')
+    expect(await store.ackInTransaction(theirs, ackOf(second))).toBe(true)
+    theirs.exec('commit')
+    await store.changeQueue('q', { isPaused: true })
+    await store.retireNode(node.id)
+    expect(await store.readQueues()).toMatchObject([{ name: 'q', depth: 0, running: 0, isPaused: true }])
+    await store.close()
+    expect(lookAt(theirs)).toEqual(before)
+    expect(before.schema).toHaveLength(4)
+    expect(await open(path, { transport }).migrate()).toMatchObject({ applied: [] })
+  })
+
+  it('gets its schema once when several processes open it at once', async () => {
+    connect().exec(THEIRS)
+    const writers = [startWriter(1, 5), startWriter(1, 5), startWriter(1, 5)]
+    expect(await Promise.all(writers.map(({ ended }) => ended))).toEqual([0, 0, 0])
+    const ids = writers.flatMap((writer) => writer.ids)
+    expect((await open().readEndings(ids)).map(({ state }) => state)).toEqual(ids.map(() => 'live'))
+    expect(connect().prepare('select version from millrace_schema').all()).toHaveLength(1)
+  })
+
+  it('has no schema yet for a store that may not migrate, and is left as it is', async () => {
+    const theirs = connect()
+    theirs.exec(THEIRS)
+    const careful = open(path, { migrate: false })
+    await expect(careful.open()).rejects.toMatchObject({ code: 'ERR_SCHEMA_OLDER' })
+    await expect(careful.open()).rejects.toThrow(/has no schema/)
+    expect(theirs.prepare('pragma journal_mode').get()).toEqual({ journal_mode: 'delete' })
+  })
+
+  it('is not migrated back by an open store when newer code has been there', async () => {
+    const store = open()
+    const { to } = await store.migrate()
+    connect().exec(`update millrace_schema set version = ${to + 5}`)
+    const error = store.migrate()
+    await expect(error).rejects.toMatchObject({ code: 'ERR_SCHEMA_NEWER' })
+    await expect(error).rejects.toThrow(new RegExp(`version ${to + 5}, .* up to ${to};`))
+  })
+})
+
 describe('what cannot be opened', () => {
   it.each(['thread', 'inline'] as const)('is refused with path, reason and cure (%s)', async (transport) => {
     const refused = async (file: string, message: RegExp): Promise<void> => {
@@ -208,11 +287,10 @@ describe('what cannot be opened', () => {
     await expect(open('/proc/jobs.db').open()).rejects.toMatchObject({ code: 'ERR_STORE_OPEN' })
   })
 
-  it('includes a database of another program, which is left as it is', async () => {
-    const other = connect()
-    other.exec('create table theirs (a); pragma user_version = 7')
-    await expect(open().open()).rejects.toThrow(/belongs to another program: it has user_version 7/)
-    expect(other.prepare('pragma journal_mode').get()).toEqual({ journal_mode: 'delete' })
+  it('includes a schema whose version was lost', async () => {
+    await open().open()
+    connect().exec('delete from millrace_schema')
+    await expect(open().open()).rejects.toMatchObject({ code: 'ERR_STORE_CORRUPT' })
   })
 
   it('is looked at only with the first verb', async () => {
@@ -253,8 +331,8 @@ describe('rows written by hand', () => {
     const store = open()
     await store.open()
     const handle = connect()
-    handle.exec(`insert into job (name, args) values ('mail.ping', '["x"]'), ('mail.ping', '["y"]')`)
-    handle.exec(`insert into job (name, due_at) values ('mail.ping', (unixepoch() + 1000) * 1000)`)
+    handle.exec(`insert into millrace_job (name, args) values ('mail.ping', '["x"]'), ('mail.ping', '["y"]')`)
+    handle.exec(`insert into millrace_job (name, due_at) values ('mail.ping', (unixepoch() + 1000) * 1000)`)
     const node = aNode({ queues: ['default'] })
     await store.registerNode(node)
     const held = await eventually(async () => {
@@ -274,15 +352,15 @@ describe('rows written by hand', () => {
   })
 
   it.each([
-    [`insert into job (name, priority) values ('a', 101)`],
-    [`insert into job (name, priority) values ('a', 'high')`],
-    [`insert into job (name, state) values ('a', 'waiting')`],
-    [`insert into job (name, state) values ('a', 'running')`],
-    [`insert into job (name, due_at) values ('a', 9223372036854775807)`],
-    [`insert into job (name, max_attempts) values ('a', 0)`],
-    [`insert into job (name) values ('')`],
-    [`insert into job (args) values ('[]')`],
-    [`insert into job (name, args_codec) values ('a', 'pickle')`],
+    [`insert into millrace_job (name, priority) values ('a', 101)`],
+    [`insert into millrace_job (name, priority) values ('a', 'high')`],
+    [`insert into millrace_job (name, state) values ('a', 'waiting')`],
+    [`insert into millrace_job (name, state) values ('a', 'running')`],
+    [`insert into millrace_job (name, due_at) values ('a', 9223372036854775807)`],
+    [`insert into millrace_job (name, max_attempts) values ('a', 0)`],
+    [`insert into millrace_job (name) values ('')`],
+    [`insert into millrace_job (args) values ('[]')`],
+    [`insert into millrace_job (name, args_codec) values ('a', 'pickle')`],
   ])('are refused when no claim could read them: %s', async (sql) => {
     await open().open()
     expect(() => connect().exec(sql)).toThrow(/constraint|cannot store/i)
@@ -293,7 +371,7 @@ describe('rows written by hand', () => {
     const node = aNode({ queues: ['default'] })
     await store.registerNode(node)
     connect().exec(
-      `insert into job (id, name, state, backoff, created_at) values ('by-hand', 'mail.ping', 'queued', '"x"', 1)`,
+      `insert into millrace_job (id, name, state, backoff, created_at) values ('by-hand', 'mail.ping', 'queued', '"x"', 1)`,
     )
     const answer = await store.claimJobs({ node: node.id, wants: [{ queue: 'default', count: 9 }] })
     expect(answer.broken).toMatchObject([{ id: 'by-hand', error: { code: 'ERR_ROW_BROKEN' } }])
@@ -304,13 +382,13 @@ describe('rows written by hand', () => {
 describe('depth', () => {
   const MANY = `
     with recursive n (i) as (select 1 union all select i + 1 from n where i < 120000)
-    insert into job (id, name, queue, state, due_at) select printf('%08d', i), ?, 'q', ?, ? from n`
+    insert into millrace_job (id, name, queue, state, due_at) select printf('%08d', i), ?, 'q', ?, ? from n`
 
   it('does not keep a page of a filter that nothing matches from coming to an end', async () => {
     const store = open()
     await store.open()
     connect().prepare(MANY).run('mail.ping', 'queued', 1_000)
-    connect().exec(`update job set key = 'k' where id = '00000001'`)
+    connect().exec(`update millrace_job set key = 'k' where id = '00000001'`)
     let pages = 0
     let after: string | undefined
     const found: string[] = []

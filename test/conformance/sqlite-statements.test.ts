@@ -44,40 +44,40 @@ describe('plans', () => {
   it.each([
     [
       'a claim walks the ready index in its order',
-      `select id from job indexed by job_ready where queue = ?1 and state = 'queued' and parked is null
+      `select id from millrace_job indexed by millrace_job_ready where queue = ?1 and state = 'queued' and parked is null
        order by priority, due_at, seq limit ?2`,
-      /^SEARCH job USING INDEX job_ready \(queue=\?\)$/,
+      /^SEARCH millrace_job USING INDEX millrace_job_ready \(queue=\?\)$/,
     ],
     [
       'a claim that goes on from a place jumps there',
-      `select id from job indexed by job_ready where queue = ?1 and state = 'queued' and parked is null
+      `select id from millrace_job indexed by millrace_job_ready where queue = ?1 and state = 'queued' and parked is null
        and (priority, due_at, seq) > (?3, ?4, ?5) order by priority, due_at, seq limit ?2`,
-      /^SEARCH job USING INDEX job_ready \(queue=\? AND \(priority,due_at(,rowid)?\)>\(\?,\?(,\?)?\)\)$/,
+      /^SEARCH millrace_job USING INDEX millrace_job_ready \(queue=\? AND \(priority,due_at(,rowid)?\)>\(\?,\?(,\?)?\)\)$/,
     ],
     [
       'the next due job is one look-up',
-      `select min(due_at) from job where queue = ? and state = 'scheduled'`,
-      /^SEARCH job USING COVERING INDEX job_scheduled \(queue=\?\)$/,
+      `select min(due_at) from millrace_job where queue = ? and state = 'scheduled'`,
+      /^SEARCH millrace_job USING COVERING INDEX millrace_job_scheduled \(queue=\?\)$/,
     ],
     [
       'promotion walks the scheduled index in its order',
-      `select seq from job where queue = ? and state = 'scheduled' and due_at <= ? order by due_at limit ?`,
-      /^SEARCH job USING COVERING INDEX job_scheduled \(queue=\? AND due_at<\?\)$/,
+      `select seq from millrace_job where queue = ? and state = 'scheduled' and due_at <= ? order by due_at limit ?`,
+      /^SEARCH millrace_job USING COVERING INDEX millrace_job_scheduled \(queue=\? AND due_at<\?\)$/,
     ],
     [
       'an ack finds its job by id',
-      `delete from job where id = ? and lease = ? and state = 'running' returning queue`,
-      /^SEARCH job USING INDEX sqlite_autoindex_job_1 \(id=\?\)$/,
+      `delete from millrace_job where id = ? and lease = ? and state = 'running' returning queue`,
+      /^SEARCH millrace_job USING INDEX sqlite_autoindex_millrace_job_1 \(id=\?\)$/,
     ],
     [
       'what a node holds is found by node',
-      `select id, lease from job where node = ? and state = 'running'`,
-      /^SEARCH job USING INDEX job_running \(node=\?\)$/,
+      `select id, lease from millrace_job where node = ? and state = 'running'`,
+      /^SEARCH millrace_job USING INDEX millrace_job_running \(node=\?\)$/,
     ],
     [
       'pruning walks the ended index in its order',
-      `select rowid from history indexed by history_ended where queue = ? and state = ? and ended_at <= ? limit ?`,
-      /^SEARCH history USING COVERING INDEX history_ended \(queue=\? AND state=\? AND ended_at<\?\)$/,
+      `select rowid from millrace_history indexed by millrace_history_ended where queue = ? and state = ? and ended_at <= ? limit ?`,
+      /^SEARCH millrace_history USING COVERING INDEX millrace_history_ended \(queue=\? AND state=\? AND ended_at<\?\)$/,
     ],
   ])('%s', (_, sql, plan) => {
     expect(planOf(sql)).toMatch(plan)
@@ -127,6 +127,11 @@ describe('an ack on a handle of the user', () => {
 })
 
 describe('migrations', () => {
+  it('give every table and index a name that no application uses', () => {
+    const rows = handle.prepare('select name from sqlite_schema').all() as { readonly name: string }[]
+    expect(rows.filter(({ name }) => !/^(sqlite_(autoindex_|sequence)|millrace_)/.test(name))).toEqual([])
+  })
+
   it('are embedded as they are written', () => {
     execFileSync(process.execPath, [join(ROOT, 'scripts/embed-sql.mjs'), '--check'])
   })

@@ -36,12 +36,10 @@ export function sqliteFixture({ open, pass }: SqliteFixtureOptions): StoreFixtur
     another: ({ migrate = true } = {}) => make(migrate),
     pass,
     breakTags: async (id) => {
-      connect(path).prepare(`update job set tags = '["open' where id = ?`).run(id)
+      connect(path).prepare(`update millrace_job set tags = '["open' where id = ?`).run(id)
     },
     makeSchemaNewer: async () => {
-      const handle = connect(path)
-      const { user_version: version } = handle.prepare('pragma user_version').get() as { user_version: number }
-      handle.exec(`pragma user_version = ${version + 1}`)
+      connect(path).exec('update millrace_schema set version = version + 1')
     },
     transaction: () => {
       const handle = connect(path)

@@ -13,7 +13,7 @@ import type { Db } from './connection.ts'
 import type { CoreHost } from './core.ts'
 import { loadEngine, type SqliteStatement } from './engine.ts'
 import { translateError } from './errors.ts'
-import { hasTables } from './schema.ts'
+import { hasSchema } from './schema.ts'
 import { ackJobs } from './statements/ack-jobs.ts'
 
 /** Where the store's own database is, and what the ack takes from outside. */
@@ -97,7 +97,7 @@ function admitHandle(handle: UserHandle, context: HandleContext): Map<string, Sq
   // The columns of this pragma: seq, name, file.
   const files = prepare('pragma database_list').all() as { readonly name: string; readonly file: string | null }[]
   const file = files.find(({ name }) => name === 'main')?.file ?? ''
-  if (!isSameFile(file, own) || !hasTables({ prepare })) {
+  if (!isSameFile(file, own) || !hasSchema({ prepare })) {
     const other = file === '' ? 'a database in memory' : file
     throw storeError('ERR_TX_FOREIGN', `the transaction is on ${other}, the jobs are in ${own}; use one file for both`)
   }

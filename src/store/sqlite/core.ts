@@ -90,6 +90,8 @@ export interface CoreHost {
 export class SqliteCore implements SyncVerbs {
   readonly #options: CoreOptions
   readonly #host: CoreHost
+  /** How messages call the database. */
+  readonly #name: string
   readonly #names = new NodeNames()
   readonly #places = new Map<string, WalkPlaces>()
   #connection: Connection | null = null
@@ -97,6 +99,7 @@ export class SqliteCore implements SyncVerbs {
   constructor(options: CoreOptions, host: CoreHost) {
     this.#options = options
     this.#host = host
+    this.#name = options.path ?? 'sqlite::memory:'
   }
 
   open(): void {
@@ -105,7 +108,7 @@ export class SqliteCore implements SyncVerbs {
     const connection = this.#connect(mayMigrate)
     try {
       // A database in memory is always new: nothing that could be upgraded by mistake.
-      if (mayMigrate || path === null) migrateSchema(connection)
+      if (mayMigrate || path === null) migrateSchema(connection, this.#name)
     } catch (error) {
       connection.close()
       throw error
@@ -116,7 +119,7 @@ export class SqliteCore implements SyncVerbs {
   migrate(): MigrationReport {
     const connection = this.#connection ?? this.#connect(true)
     try {
-      const report = migrateSchema(connection)
+      const report = migrateSchema(connection, this.#name)
       this.#connection = connection
       return report
     } catch (error) {
@@ -263,7 +266,6 @@ export class SqliteCore implements SyncVerbs {
 
   #connect(mayMigrate: boolean): Connection {
     const { path, durability } = this.#options
-    const name = path ?? 'sqlite::memory:'
     // Opening would create the file, which is not asked for here.
     if (path !== null && !mayMigrate && !existsSync(path)) {
       throw storeError(
@@ -276,7 +278,7 @@ export class SqliteCore implements SyncVerbs {
       durability,
       now: () => this.#host.now(),
       uuid: () => this.#host.uuid(),
-      admit: (database) => admitSchema(database, name, mayMigrate || path === null),
+      admit: (database) => admitSchema(database, this.#name, mayMigrate || path === null),
     })
   }
 

@@ -7,16 +7,16 @@ import type { NodeRegistration } from '../store.ts'
 import type { Db } from './connection.ts'
 import { parseJson } from './rows.ts'
 
-const READ_NODE = 'select jobs from node where id = ? and dead_at is null'
+const READ_NODE = 'select jobs from millrace_node where id = ? and dead_at is null'
 
-const IS_ALIVE = 'select 1 as alive from node where id = ? and dead_at is null'
+const IS_ALIVE = 'select 1 as alive from millrace_node where id = ? and dead_at is null'
 
 // `json_each` compares the names inside the engine: no node's list is decoded for it.
 const IS_KNOWN = `
-  select 1 as known from node
+  select 1 as known from millrace_node
   where dead_at is null
-    and exists (select 1 from json_each(node.queues) where value = ?1)
-    and exists (select 1 from json_each(node.jobs) where json_extract(value, '$.name') = ?2)
+    and exists (select 1 from json_each(millrace_node.queues) where value = ?1)
+    and exists (select 1 from json_each(millrace_node.jobs) where json_extract(value, '$.name') = ?2)
   limit 1`
 
 /** See the head of this file. */

@@ -63,7 +63,7 @@ export interface JobRow {
   readonly cancel_requested: number
 }
 
-/** A row of `attempt_error`. */
+/** A row of `millrace_attempt_error`. */
 export interface AttemptRow {
   readonly attempt: number
   readonly lease: string | null

@@ -1,9 +1,17 @@
--- The tables of the embedded store. Times are milliseconds since 1970. The defaults and checks let a row be written by hand:
---   insert into job (name, args) values ('mailer.ping', '["example.org"]');
+-- The tables of the embedded store. All names begin with millrace_, because the file may be the application's own.
+-- Times are milliseconds since 1970. The defaults and checks let a row be written by hand:
+--   insert into millrace_job (name, args) values ('mailer.ping', '["example.org"]');
+
+-- The version of this schema, in one row; `user_version` belongs to the application.
+create table millrace_schema (
+  version integer not null
+) strict;
+
+insert into millrace_schema (version) values (0);
 
 -- Jobs that have not ended. A row written by hand starts as scheduled and is promoted when it is due, which is at once
 -- unless it says otherwise.
-create table job (
+create table millrace_job (
   -- The order of insertion; ties between jobs of one priority and due time are broken by it.
   seq integer primary key,
   id text not null unique
@@ -42,16 +50,16 @@ create table job (
 ) strict;
 
 -- What a claim walks: the ready jobs of a queue in their order, and nothing else.
-create index job_ready on job (queue, priority, due_at) where state = 'queued' and parked is null;
+create index millrace_job_ready on millrace_job (queue, priority, due_at) where state = 'queued' and parked is null;
 -- What promotion and the timer for the next due job look at.
-create index job_scheduled on job (queue, due_at) where state = 'scheduled';
+create index millrace_job_scheduled on millrace_job (queue, due_at) where state = 'scheduled';
 -- What a node holds: for rescue, retirement and orders.
-create index job_running on job (node) where state = 'running';
+create index millrace_job_running on millrace_job (node) where state = 'running';
 -- What a new node looks through for jobs that it can run.
-create index job_parked on job (queue, name, due_at) where parked is not null;
+create index millrace_job_parked on millrace_job (queue, name, due_at) where parked is not null;
 
 -- Completed and cancelled jobs.
-create table history (
+create table millrace_history (
   id text not null primary key,
   name text not null,
   queue text not null,
@@ -82,10 +90,10 @@ create table history (
 ) strict;
 
 -- What pruning walks.
-create index history_ended on history (queue, state, ended_at);
+create index millrace_history_ended on millrace_history (queue, state, ended_at);
 
 -- Failed jobs: the dead letters.
-create table dead (
+create table millrace_dead (
   id text not null primary key,
   name text not null,
   queue text not null,
@@ -115,10 +123,10 @@ create table dead (
 ) strict;
 
 -- What pruning walks.
-create index dead_ended on dead (queue, state, ended_at);
+create index millrace_dead_ended on millrace_dead (queue, state, ended_at);
 
 -- Attempts that ended otherwise than completed, in the order in which they ended. They outlive an operator's retry.
-create table attempt_error (
+create table millrace_attempt_error (
   seq integer primary key autoincrement,
   job_id text not null,
   attempt integer not null,
@@ -129,26 +137,26 @@ create table attempt_error (
   error text
 ) strict;
 
-create index attempt_error_job on attempt_error (job_id);
+create index millrace_attempt_error_job on millrace_attempt_error (job_id);
 
 -- Log lines. An attempt is named by job and lease, because attempt numbers start again after an operator's retry.
-create table job_log (
+create table millrace_job_log (
   seq integer primary key autoincrement,
   job_id text not null,
   lease text not null,
   line text not null
 ) strict;
 
-create index job_log_job on job_log (job_id, lease);
+create index millrace_job_log_job on millrace_job_log (job_id, lease);
 
 -- Settings of queues that outlive processes.
-create table queue (
+create table millrace_queue (
   name text not null primary key,
   is_paused integer not null default 0 check (is_paused in (0, 1))
 ) strict, without rowid;
 
 -- Processes that run jobs.
-create table node (
+create table millrace_node (
   id text not null primary key,
   host text not null,
   pid integer not null,
@@ -167,7 +175,7 @@ create table node (
 ) strict;
 
 -- How many jobs of a queue ended in a second.
-create table rollup (
+create table millrace_rollup (
   queue text not null,
   second integer not null,
   ended integer not null,

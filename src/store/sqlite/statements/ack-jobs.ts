@@ -25,30 +25,30 @@ import {
 } from './end-job.ts'
 
 const COMPLETE_KEPT = `
-  insert or replace into history (${CARRIED_COLUMNS}, due_at, attempt, crashes, node, lease, state, started_at, ended_at, progress, error, result, result_codec)
+  insert or replace into millrace_history (${CARRIED_COLUMNS}, due_at, attempt, crashes, node, lease, state, started_at, ended_at, progress, error, result, result_codec)
   select ${CARRIED_COLUMNS}, due_at, attempt, crashes, node, lease, 'completed',
     coalesce(?3, started_at), ?4, coalesce(?5, progress), ?6, ?7, ?8
-  from job where id = ?1 and lease = ?2 and state = 'running'`
+  from millrace_job where id = ?1 and lease = ?2 and state = 'running'`
 
-const REMOVE_HELD = `delete from job where id = ? and lease = ? and state = 'running' returning queue`
+const REMOVE_HELD = `delete from millrace_job where id = ? and lease = ? and state = 'running' returning queue`
 
 const READ_HELD = `
-  select id, queue, attempt, crashes, node, started_at, cancel_requested from job
+  select id, queue, attempt, crashes, node, started_at, cancel_requested from millrace_job
   where id = ? and lease = ? and state = 'running'`
 
 const SCHEDULE_AGAIN = `
-  update job set state = 'scheduled', due_at = ?3, attempt = ?4, error = coalesce(?5, error), progress = coalesce(?6, progress),
+  update millrace_job set state = 'scheduled', due_at = ?3, attempt = ?4, error = coalesce(?5, error), progress = coalesce(?6, progress),
     started_at = ?7, node = null, claimed_at = null
   where id = ?1 and lease = ?2 and state = 'running'`
 
 const SET_RUN = `
-  update job set started_at = coalesce(?3, started_at), progress = coalesce(?4, progress)
+  update millrace_job set started_at = coalesce(?3, started_at), progress = coalesce(?4, progress)
   where id = ?1 and lease = ?2 and state = 'running'`
 
 const WHERE_IT_WENT = `
-  select state from job where id = ?1 and lease = ?2 and state <> 'running'
-  union all select state from history where id = ?1 and lease = ?2
-  union all select state from dead where id = ?1 and lease = ?2`
+  select state from millrace_job where id = ?1 and lease = ?2 and state <> 'running'
+  union all select state from millrace_history where id = ?1 and lease = ?2
+  union all select state from millrace_dead where id = ?1 and lease = ?2`
 
 interface HeldRow {
   readonly id: string

@@ -3,9 +3,9 @@
 import type { Db } from '../connection.ts'
 import { plainText } from '../rows.ts'
 
-const ADD_LINE = 'insert into job_log (job_id, lease, line) values (?, ?, ?)'
+const ADD_LINE = 'insert into millrace_job_log (job_id, lease, line) values (?, ?, ?)'
 
-const HAS_LINE = 'select 1 as found from job_log where job_id = ? and lease = ? limit 1'
+const HAS_LINE = 'select 1 as found from millrace_job_log where job_id = ? and lease = ? limit 1'
 
 /** Adds lines to the log of the attempt that is named by job and lease. */
 export function writeLog(

@@ -7,7 +7,7 @@ import { changeEach, type Chosen } from './bulk-target.ts'
 import { CANCELLED_BY_OPERATOR, EndedCounter, moveToCancelled } from './end-job.ts'
 import { readRow } from './read-job.ts'
 
-const ASK_TO_STOP = `update job set cancel_requested = 1 where id = ? and state = 'running'`
+const ASK_TO_STOP = `update millrace_job set cancel_requested = 1 where id = ? and state = 'running'`
 
 /** See {@link Store.cancelJobs}. */
 export function cancelJobs(db: Db, chosen: Chosen): BulkAnswer {

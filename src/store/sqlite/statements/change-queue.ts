@@ -5,7 +5,7 @@ import type { Db } from '../connection.ts'
 import { plainText } from '../rows.ts'
 
 const SET_PAUSED = `
-  insert into queue (name, is_paused) values (?, ?)
+  insert into millrace_queue (name, is_paused) values (?, ?)
   on conflict (name) do update set is_paused = excluded.is_paused`
 
 /** See {@link Store.changeQueue}. */

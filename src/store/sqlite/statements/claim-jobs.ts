@@ -15,31 +15,31 @@ import { CLAIM_COLUMNS, decodeClaimed, type ClaimRow } from '../rows.ts'
 import { EndedCounter, moveToDead } from './end-job.ts'
 import { unparkSome } from './park-jobs.ts'
 
-const IS_PAUSED = 'select is_paused from queue where name = ?'
+const IS_PAUSED = 'select is_paused from millrace_queue where name = ?'
 
-const NEXT_DUE = `select min(due_at) as due_at from job where queue = ? and state = 'scheduled'`
+const NEXT_DUE = `select min(due_at) as due_at from millrace_job where queue = ? and state = 'scheduled'`
 
 const PROMOTE = `
-  update job set state = 'queued' where seq in (
-    select seq from job where queue = ? and state = 'scheduled' and due_at <= ? order by due_at limit ?)`
+  update millrace_job set state = 'queued' where seq in (
+    select seq from millrace_job where queue = ? and state = 'scheduled' and due_at <= ? order by due_at limit ?)`
 
 // `indexed by`: a plan without this index would read the whole table, so it is better refused when the index changes.
 const READY = `
-  select ${CLAIM_COLUMNS} from job indexed by job_ready
+  select ${CLAIM_COLUMNS} from millrace_job indexed by millrace_job_ready
   where queue = ?1 and state = 'queued' and parked is null
   order by priority, due_at, seq limit ?2`
 
 const READY_AFTER = `
-  select ${CLAIM_COLUMNS} from job indexed by job_ready
+  select ${CLAIM_COLUMNS} from millrace_job indexed by millrace_job_ready
   where queue = ?1 and state = 'queued' and parked is null and (priority, due_at, seq) > (?3, ?4, ?5)
   order by priority, due_at, seq limit ?2`
 
 // One call for the whole claim: crossing into the engine costs more than the update itself.
 const CLAIM = `
-  update job set state = 'running', lease = ?, node = ?, attempt = attempt + 1, claimed_at = ?, started_at = null, progress = null
+  update millrace_job set state = 'running', lease = ?, node = ?, attempt = attempt + 1, claimed_at = ?, started_at = null, progress = null
   where seq in (select value from json_each(?))`
 
-const PARK = `update job set parked = 'no-worker' where seq in (select value from json_each(?))`
+const PARK = `update millrace_job set parked = 'no-worker' where seq in (select value from json_each(?))`
 
 /** At most so many scheduled jobs of a queue are promoted by one claim. */
 const PROMOTE_LIMIT = 1_000

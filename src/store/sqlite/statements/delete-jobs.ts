@@ -6,9 +6,9 @@ import { changeEach, type Chosen } from './bulk-target.ts'
 import { removeLive, removeTraces } from './end-job.ts'
 import { readRow } from './read-job.ts'
 
-const REMOVE_DEAD = 'delete from dead where id = ?'
+const REMOVE_DEAD = 'delete from millrace_dead where id = ?'
 
-const REMOVE_HISTORY = 'delete from history where id = ?'
+const REMOVE_HISTORY = 'delete from millrace_history where id = ?'
 
 /** See {@link Store.deleteJobs}. */
 export function deleteJobs(db: Db, chosen: Chosen): BulkAnswer {

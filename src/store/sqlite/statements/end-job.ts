@@ -1,4 +1,4 @@
-/** What several verbs share: the ways in which a row leaves the `job` table, and the traces that it leaves behind. */
+/** What several verbs share: the ways in which a row leaves the `millrace_job` table, and the traces that it leaves behind. */
 
 import type { ErrorRecord } from '../../../job/job.ts'
 import type { Db } from '../connection.ts'
@@ -10,27 +10,27 @@ export const CARRIED_COLUMNS =
 
 // A stored record of the same id goes: it belongs to an earlier life of an id that was used again after it had ended.
 const TO_HISTORY = `
-  insert or replace into history (${CARRIED_COLUMNS}, due_at, attempt, crashes, node, state, lease, started_at, ended_at, progress, error)
+  insert or replace into millrace_history (${CARRIED_COLUMNS}, due_at, attempt, crashes, node, state, lease, started_at, ended_at, progress, error)
   select ${CARRIED_COLUMNS}, due_at, attempt, crashes, node, 'cancelled', ?2, started_at, ?3, progress, ?4
-  from job where id = ?1`
+  from millrace_job where id = ?1`
 
 const TO_DEAD = `
-  insert or replace into dead (${CARRIED_COLUMNS}, due_at, crashes, node, attempt, lease, started_at, ended_at, progress, error)
+  insert or replace into millrace_dead (${CARRIED_COLUMNS}, due_at, crashes, node, attempt, lease, started_at, ended_at, progress, error)
   select ${CARRIED_COLUMNS}, due_at, ?3, node, attempt, ?2, started_at, ?4, progress, ?5
-  from job where id = ?1`
+  from millrace_job where id = ?1`
 
-const REMOVE = 'delete from job where id = ?'
+const REMOVE = 'delete from millrace_job where id = ?'
 
-const REMOVE_ATTEMPTS = 'delete from attempt_error where job_id = ?'
+const REMOVE_ATTEMPTS = 'delete from millrace_attempt_error where job_id = ?'
 
-const REMOVE_LOG = 'delete from job_log where job_id = ?'
+const REMOVE_LOG = 'delete from millrace_job_log where job_id = ?'
 
 const RECORD_ATTEMPT = `
-  insert into attempt_error (job_id, attempt, lease, node, started_at, ended_at, error)
+  insert into millrace_attempt_error (job_id, attempt, lease, node, started_at, ended_at, error)
   values (?, ?, ?, ?, ?, ?, ?)`
 
 const COUNT_ENDED = `
-  insert into rollup (queue, second, ended) values (?, ?, ?)
+  insert into millrace_rollup (queue, second, ended) values (?, ?, ?)
   on conflict (queue, second) do update set ended = ended + excluded.ended`
 
 /** The error of a job that an operator cancelled. */

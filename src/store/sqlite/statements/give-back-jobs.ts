@@ -6,14 +6,14 @@ import { hasLog } from './add-logs.ts'
 import { CANCELLED_BY_OPERATOR, EndedCounter, moveToCancelled, recordAttempt } from './end-job.ts'
 
 const READ_HELD = `
-  select id, queue, attempt, node, started_at, cancel_requested from job
+  select id, queue, attempt, node, started_at, cancel_requested from millrace_job
   where id = ? and lease = ? and state = 'running'`
 
-const HELD_BY_NODE = `select id, lease from job where node = ? and state = 'running'`
+const HELD_BY_NODE = `select id, lease from millrace_job where node = ? and state = 'running'`
 
 // The due time stays, and with it the place. The lease goes, so that a late write about this claim is stale.
 const GIVE_BACK = `
-  update job set state = 'queued', attempt = max(0, attempt - 1), lease = null, node = null, claimed_at = null,
+  update millrace_job set state = 'queued', attempt = max(0, attempt - 1), lease = null, node = null, claimed_at = null,
     started_at = null, progress = null
   where id = ? and lease = ? and state = 'running'`
 

@@ -6,14 +6,14 @@ import type { Db } from '../connection.ts'
 import { plainText, plainTextOrNull, wholeNumber } from '../rows.ts'
 
 const INSERT = `
-  insert into job (id, name, queue, state, args, args_codec, priority, due_at, created_at, max_attempts, backoff, timeout_ms, key, tags)
+  insert into millrace_job (id, name, queue, state, args, args_codec, priority, due_at, created_at, max_attempts, backoff, timeout_ms, key, tags)
   values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   on conflict (id) do nothing`
 
 const HAS_ENDED = `
-  select 1 as found from history where id = ?1
+  select 1 as found from millrace_history where id = ?1
   union all
-  select 1 as found from dead where id = ?1`
+  select 1 as found from millrace_dead where id = ?1`
 
 /** See {@link Store.insertJobs}. */
 export function insertJobs(db: Db, jobs: readonly NewJob[]): readonly InsertedJob[] {

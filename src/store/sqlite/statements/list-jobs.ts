@@ -33,18 +33,18 @@ const MATCHES = `
 const SOURCES = [
   {
     states: ['scheduled', 'queued', 'running'],
-    page: `select * from (select ${LIVE_COLUMNS} from job ${WINDOW}) ${MATCHES}`,
-    edge: `select id from job where id < ? order by id desc limit 1 offset ${SCAN_LIMIT - 1}`,
+    page: `select * from (select ${LIVE_COLUMNS} from millrace_job ${WINDOW}) ${MATCHES}`,
+    edge: `select id from millrace_job where id < ? order by id desc limit 1 offset ${SCAN_LIMIT - 1}`,
   },
   {
     states: ['completed', 'cancelled'],
-    page: `select * from (select ${ENDED_COLUMNS} from history ${WINDOW}) ${MATCHES}`,
-    edge: `select id from history where id < ? order by id desc limit 1 offset ${SCAN_LIMIT - 1}`,
+    page: `select * from (select ${ENDED_COLUMNS} from millrace_history ${WINDOW}) ${MATCHES}`,
+    edge: `select id from millrace_history where id < ? order by id desc limit 1 offset ${SCAN_LIMIT - 1}`,
   },
   {
     states: ['failed'],
-    page: `select * from (select ${ENDED_COLUMNS} from dead ${WINDOW}) ${MATCHES}`,
-    edge: `select id from dead where id < ? order by id desc limit 1 offset ${SCAN_LIMIT - 1}`,
+    page: `select * from (select ${ENDED_COLUMNS} from millrace_dead ${WINDOW}) ${MATCHES}`,
+    edge: `select id from millrace_dead where id < ? order by id desc limit 1 offset ${SCAN_LIMIT - 1}`,
   },
 ] as const
 
@@ -52,7 +52,7 @@ const SOURCES = [
 const RUNNING_SOURCE = {
   states: ['running'],
   page: `
-    select * from (select ${LIVE_COLUMNS} from job indexed by job_running where state = 'running' and id < ?1) ${MATCHES}`,
+    select * from (select ${LIVE_COLUMNS} from millrace_job indexed by millrace_job_running where state = 'running' and id < ?1) ${MATCHES}`,
   edge: null,
 } as const
 

@@ -4,7 +4,7 @@ import type { FencedAnswer, HeldJob } from '../../store.ts'
 import type { Db } from '../connection.ts'
 
 const MARK = `
-  update job set started_at = coalesce(started_at, ?3)
+  update millrace_job set started_at = coalesce(started_at, ?3)
   where id = ?1 and lease = ?2 and state = 'running'`
 
 /** See {@link Store.markStarted}. */

@@ -4,8 +4,8 @@ import type { Db } from '../connection.ts'
 import type { NodeNames } from '../node-names.ts'
 
 const UNPARK = `
-  update job set parked = null where seq in (
-    select seq from job indexed by job_parked
+  update millrace_job set parked = null where seq in (
+    select seq from millrace_job indexed by millrace_job_parked
     where parked = 'no-worker' and queue = ?1 and name in (select value from json_each(?2)) limit ?3)`
 
 /** So many at a time, because a claim must stay short however many are parked. */

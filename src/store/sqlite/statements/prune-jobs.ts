@@ -6,34 +6,34 @@ import { removeTraces } from './end-job.ts'
 import { DEAD_NODE_KEPT_MS } from './register-node.ts'
 
 const PRUNE_HISTORY = `
-  delete from history where rowid in (
-    select rowid from history indexed by history_ended where queue = ? and state = ? and ended_at <= ? limit ?)
+  delete from millrace_history where rowid in (
+    select rowid from millrace_history indexed by millrace_history_ended where queue = ? and state = ? and ended_at <= ? limit ?)
   returning id`
 
 const PRUNE_DEAD = `
-  delete from dead where rowid in (
-    select rowid from dead indexed by dead_ended where queue = ? and state = ? and ended_at <= ? limit ?)
+  delete from millrace_dead where rowid in (
+    select rowid from millrace_dead indexed by millrace_dead_ended where queue = ? and state = ? and ended_at <= ? limit ?)
   returning id`
 
 // Jumps from queue to queue in the two indexes, in as many steps as there are queues.
 const ENDED_QUEUES = `
   with recursive
     done (queue) as (
-      select min(queue) from history
+      select min(queue) from millrace_history
       union all
-      select (select min(queue) from history where queue > done.queue) from done where done.queue is not null),
+      select (select min(queue) from millrace_history where queue > done.queue) from done where done.queue is not null),
     failed (queue) as (
-      select min(queue) from dead
+      select min(queue) from millrace_dead
       union all
-      select (select min(queue) from dead where queue > failed.queue) from failed where failed.queue is not null)
+      select (select min(queue) from millrace_dead where queue > failed.queue) from failed where failed.queue is not null)
   select queue from (select queue from done union select queue from failed) where queue is not null`
 
-const PRUNE_NODES = 'delete from node where dead_at <= ?'
+const PRUNE_NODES = 'delete from millrace_node where dead_at <= ?'
 
 const PRUNE_ROLLUP =
-  'delete from rollup where (queue, second) in (select queue, second from rollup where second < ? limit 5000)'
+  'delete from millrace_rollup where (queue, second) in (select queue, second from millrace_rollup where second < ? limit 5000)'
 
-const IS_LIVE = 'select 1 as found from job where id = ?'
+const IS_LIVE = 'select 1 as found from millrace_job where id = ?'
 
 /** How many jobs one call deletes, at most. */
 const PRUNE_LIMIT = 1_000

@@ -16,16 +16,16 @@ import {
 } from '../rows.ts'
 
 // At most one of them has the job, unless an id was used again after its first job had ended: then the live one counts.
-const READ_LIVE = `select ${LIVE_COLUMNS} from job where id = ?`
+const READ_LIVE = `select ${LIVE_COLUMNS} from millrace_job where id = ?`
 
-const READ_DEAD = `select ${ENDED_COLUMNS} from dead where id = ?`
+const READ_DEAD = `select ${ENDED_COLUMNS} from millrace_dead where id = ?`
 
-const READ_HISTORY = `select ${ENDED_COLUMNS} from history where id = ?`
+const READ_HISTORY = `select ${ENDED_COLUMNS} from millrace_history where id = ?`
 
 const READ_ATTEMPTS = `
-  select attempt, lease, node, started_at, ended_at, error from attempt_error where job_id = ? order by seq`
+  select attempt, lease, node, started_at, ended_at, error from millrace_attempt_error where job_id = ? order by seq`
 
-const READ_LOG = 'select lease, line from job_log where job_id = ? order by seq'
+const READ_LOG = 'select lease, line from millrace_job_log where job_id = ? order by seq'
 
 /** See {@link Store.readJob}. */
 export function readJob(db: Db, id: string): JobDetails | null {

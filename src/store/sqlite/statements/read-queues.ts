@@ -10,84 +10,84 @@ import type { Db } from '../connection.ts'
 const QUEUE_NAMES = `
   with recursive
     ready (queue) as (
-      select min(queue) from job indexed by job_ready where state = 'queued' and parked is null
+      select min(queue) from millrace_job indexed by millrace_job_ready where state = 'queued' and parked is null
       union all
-      select (select min(queue) from job indexed by job_ready where state = 'queued' and parked is null and queue > ready.queue)
+      select (select min(queue) from millrace_job indexed by millrace_job_ready where state = 'queued' and parked is null and queue > ready.queue)
       from ready where ready.queue is not null),
     scheduled (queue) as (
-      select min(queue) from job indexed by job_scheduled where state = 'scheduled'
+      select min(queue) from millrace_job indexed by millrace_job_scheduled where state = 'scheduled'
       union all
-      select (select min(queue) from job indexed by job_scheduled where state = 'scheduled' and queue > scheduled.queue)
+      select (select min(queue) from millrace_job indexed by millrace_job_scheduled where state = 'scheduled' and queue > scheduled.queue)
       from scheduled where scheduled.queue is not null),
     waiting (queue) as (
-      select min(queue) from job indexed by job_parked where parked is not null
+      select min(queue) from millrace_job indexed by millrace_job_parked where parked is not null
       union all
-      select (select min(queue) from job indexed by job_parked where parked is not null and queue > waiting.queue)
+      select (select min(queue) from millrace_job indexed by millrace_job_parked where parked is not null and queue > waiting.queue)
       from waiting where waiting.queue is not null),
     done (queue) as (
-      select min(queue) from history
+      select min(queue) from millrace_history
       union all
-      select (select min(queue) from history where queue > done.queue) from done where done.queue is not null),
+      select (select min(queue) from millrace_history where queue > done.queue) from done where done.queue is not null),
     failed (queue) as (
-      select min(queue) from dead
+      select min(queue) from millrace_dead
       union all
-      select (select min(queue) from dead where queue > failed.queue) from failed where failed.queue is not null)
+      select (select min(queue) from millrace_dead where queue > failed.queue) from failed where failed.queue is not null)
   select queue from (
     select queue from ready
     union select queue from scheduled
     union select queue from waiting
     union select queue from done
     union select queue from failed
-    union select queue from job indexed by job_running where state = 'running'
-    union select name from queue
-    union select value from node, json_each(node.queues) where dead_at is null)
+    union select queue from millrace_job indexed by millrace_job_running where state = 'running'
+    union select name from millrace_queue
+    union select value from millrace_node, json_each(millrace_node.queues) where dead_at is null)
   where queue is not null order by queue`
 
 const COUNT_READY = `
   select count(*) as jobs from (
-    select 1 from job indexed by job_ready where queue = ? and state = 'queued' and parked is null limit ${COUNT_CAP})`
+    select 1 from millrace_job indexed by millrace_job_ready where queue = ? and state = 'queued' and parked is null limit ${COUNT_CAP})`
 
 const COUNT_PARKED = `
   select count(*) as jobs from (
-    select 1 from job indexed by job_parked where queue = ? and parked is not null limit ${COUNT_CAP})`
+    select 1 from millrace_job indexed by millrace_job_parked where queue = ? and parked is not null limit ${COUNT_CAP})`
 
 const COUNT_DUE = `
   select count(*) as jobs from (
-    select 1 from job indexed by job_scheduled where queue = ? and state = 'scheduled' and due_at <= ? limit ${COUNT_CAP})`
+    select 1 from millrace_job indexed by millrace_job_scheduled where queue = ? and state = 'scheduled' and due_at <= ? limit ${COUNT_CAP})`
 
 const COUNT_SCHEDULED = `
   select count(*) as jobs from (
-    select 1 from job indexed by job_scheduled where queue = ? and state = 'scheduled' and due_at > ? limit ${COUNT_CAP})`
+    select 1 from millrace_job indexed by millrace_job_scheduled where queue = ? and state = 'scheduled' and due_at > ? limit ${COUNT_CAP})`
 
-const COUNT_RUNNING = `select queue, count(*) as jobs from job indexed by job_running where state = 'running' group by queue`
+const COUNT_RUNNING = `select queue, count(*) as jobs from millrace_job indexed by millrace_job_running where state = 'running' group by queue`
 
 // The index is in the order of priorities, so the oldest of each priority is looked up, and the oldest of those taken.
 const OLDEST_READY = `
   with recursive level (priority) as (
-    select min(priority) from job indexed by job_ready where queue = ?1 and state = 'queued' and parked is null
+    select min(priority) from millrace_job indexed by millrace_job_ready where queue = ?1 and state = 'queued' and parked is null
     union all
-    select (select min(priority) from job indexed by job_ready
+    select (select min(priority) from millrace_job indexed by millrace_job_ready
       where queue = ?1 and state = 'queued' and parked is null and priority > level.priority)
     from level where level.priority is not null)
-  select min((select min(due_at) from job indexed by job_ready
+  select min((select min(due_at) from millrace_job indexed by millrace_job_ready
     where queue = ?1 and state = 'queued' and parked is null and priority = level.priority)) as due_at
   from level where priority is not null`
 
 const OLDEST_PARKED = `
   with recursive kind (name) as (
-    select min(name) from job indexed by job_parked where queue = ?1 and parked is not null
+    select min(name) from millrace_job indexed by millrace_job_parked where queue = ?1 and parked is not null
     union all
-    select (select min(name) from job indexed by job_parked where queue = ?1 and parked is not null and name > kind.name)
+    select (select min(name) from millrace_job indexed by millrace_job_parked where queue = ?1 and parked is not null and name > kind.name)
     from kind where kind.name is not null limit 1000)
-  select min((select min(due_at) from job indexed by job_parked
+  select min((select min(due_at) from millrace_job indexed by millrace_job_parked
     where queue = ?1 and parked is not null and name = kind.name)) as due_at
   from kind where name is not null`
 
-const OLDEST_SCHEDULED = `select min(due_at) as due_at from job indexed by job_scheduled where queue = ? and state = 'scheduled'`
+const OLDEST_SCHEDULED = `select min(due_at) as due_at from millrace_job indexed by millrace_job_scheduled where queue = ? and state = 'scheduled'`
 
-const READ_PAUSED = 'select name from queue where is_paused = 1'
+const READ_PAUSED = 'select name from millrace_queue where is_paused = 1'
 
-const READ_ENDED = 'select queue, sum(ended) as jobs from rollup where second > ? group by queue'
+const READ_ENDED = 'select queue, sum(ended) as jobs from millrace_rollup where second > ? group by queue'
 
 /** See {@link Store.readQueues}. */
 export function readQueues(db: Db): readonly QueueRecord[] {

@@ -5,7 +5,7 @@ import type { Db } from '../connection.ts'
 import { writeLog } from './add-logs.ts'
 
 const SET_PROGRESS = `
-  update job set progress = coalesce(?3, progress)
+  update millrace_job set progress = coalesce(?3, progress)
   where id = ?1 and lease = ?2 and state = 'running'`
 
 /** See {@link Store.recordProgress}. */

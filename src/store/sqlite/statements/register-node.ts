@@ -9,25 +9,25 @@ import { unparkSome } from './park-jobs.ts'
 import { readPausedQueues } from './read-queues.ts'
 
 const REGISTER = `
-  insert into node (id, host, pid, pid_scope, pid_start, version, beat_ms, started_at, beat_at, beat_seq, queues, jobs)
+  insert into millrace_node (id, host, pid, pid_scope, pid_start, version, beat_ms, started_at, beat_at, beat_seq, queues, jobs)
   values (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
   on conflict (id) do update set beat_ms = excluded.beat_ms, beat_at = excluded.beat_at, beat_seq = beat_seq + 1,
     queues = excluded.queues, jobs = excluded.jobs`
 
 const BEAT = `
-  update node set beat_at = ?2, beat_seq = beat_seq + 1, snapshot = coalesce(?3, snapshot)
+  update millrace_node set beat_at = ?2, beat_seq = beat_seq + 1, snapshot = coalesce(?3, snapshot)
   where id = ?1 and dead_at is null`
 
-const IS_ALIVE = 'select 1 as alive from node where id = ? and dead_at is null'
+const IS_ALIVE = 'select 1 as alive from millrace_node where id = ? and dead_at is null'
 
 const STOP_ORDERS = `
-  select id, lease from job indexed by job_running where state = 'running' and node = ? and cancel_requested = 1`
+  select id, lease from millrace_job indexed by millrace_job_running where state = 'running' and node = ? and cancel_requested = 1`
 
 const READ_NODES = `
   select id, host, pid, pid_scope, pid_start, version, started_at, beat_at, beat_seq, dead_at, queues, jobs, snapshot
-  from node where dead_at is null or dead_at > ? order by started_at, id`
+  from millrace_node where dead_at is null or dead_at > ? order by started_at, id`
 
-const RETIRE = 'delete from node where id = ? and dead_at is null'
+const RETIRE = 'delete from millrace_node where id = ? and dead_at is null'
 
 /** How long a dead node is shown. */
 export const DEAD_NODE_KEPT_MS: number = 60 * 60 * 1000

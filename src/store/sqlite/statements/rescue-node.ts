@@ -10,15 +10,15 @@ import { CANCELLED_BY_OPERATOR, EndedCounter, moveToCancelled, moveToDead, recor
 import { encodeError } from '../rows.ts'
 
 const DECLARE_DEAD = `
-  update node set dead_at = ?3 where id = ?1 and beat_seq = ?2 and dead_at is null returning host, pid`
+  update millrace_node set dead_at = ?3 where id = ?1 and beat_seq = ?2 and dead_at is null returning host, pid`
 
 const HELD_BY_NODE = `
   select id, lease, queue, name, attempt, max_attempts, crashes, started_at, cancel_requested
-  from job indexed by job_running where state = 'running' and node = ? order by seq`
+  from millrace_job indexed by millrace_job_running where state = 'running' and node = ? order by seq`
 
 // The due time stays, and with it the place. The lease goes: if the node lives after all, its late writes are stale.
 const REQUEUE = `
-  update job set state = 'queued', attempt = ?2, crashes = ?3, error = ?4, lease = null, node = null, claimed_at = null,
+  update millrace_job set state = 'queued', attempt = ?2, crashes = ?3, error = ?4, lease = null, node = null, claimed_at = null,
     started_at = null, progress = null
   where id = ?1`
 

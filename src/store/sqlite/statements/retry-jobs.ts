@@ -7,16 +7,16 @@ import { CARRIED_COLUMNS } from './end-job.ts'
 import { readRow } from './read-job.ts'
 
 const FROM_DEAD = `
-  insert into job (${CARRIED_COLUMNS}, state, due_at, attempt, crashes)
-  select ${CARRIED_COLUMNS}, 'queued', ?2, 0, 0 from dead where id = ?1`
+  insert into millrace_job (${CARRIED_COLUMNS}, state, due_at, attempt, crashes)
+  select ${CARRIED_COLUMNS}, 'queued', ?2, 0, 0 from millrace_dead where id = ?1`
 
 const FROM_HISTORY = `
-  insert into job (${CARRIED_COLUMNS}, state, due_at, attempt, crashes)
-  select ${CARRIED_COLUMNS}, 'queued', ?2, 0, 0 from history where id = ?1 and state = 'cancelled'`
+  insert into millrace_job (${CARRIED_COLUMNS}, state, due_at, attempt, crashes)
+  select ${CARRIED_COLUMNS}, 'queued', ?2, 0, 0 from millrace_history where id = ?1 and state = 'cancelled'`
 
-const REMOVE_DEAD = 'delete from dead where id = ?'
+const REMOVE_DEAD = 'delete from millrace_dead where id = ?'
 
-const REMOVE_HISTORY = 'delete from history where id = ?'
+const REMOVE_HISTORY = 'delete from millrace_history where id = ?'
 
 /** See {@link Store.retryJobs}. */
 export function retryJobs(db: Db, chosen: Chosen): BulkAnswer {
