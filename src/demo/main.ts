@@ -134,17 +134,16 @@ class DemoRun {
   }
 
   async toItsEnd(): Promise<number> {
-    const { once, signal } = this.#options
+    const { once } = this.#options
     try {
       await this.#introduce()
       await writeSearchPage(this.#plan.folder)
       await this.#runner.start()
-      await this.#enqueueMissing()
-      const isFinished = await this.#follow()
+      const isFinished = (await this.#enqueueMissing()) && (await this.#follow())
       if (!isFinished) await this.#runner.stop({ timeout: '10s' })
       await this.#conclude(isFinished)
       if (isFinished && !once) await this.#stay()
-      return once && !isFinished && signal.aborted ? FAILED : DONE
+      return once && !isFinished ? FAILED : DONE
     } finally {
       await this.#runner.close()
     }
@@ -169,14 +168,19 @@ class DemoRun {
     )
   }
 
-  /** Each input has an id of its own, so what is in the store already is left as it is. */
-  async #enqueueMissing(): Promise<void> {
+  /**
+   * Each input has an id of its own, so what is in the store already is left as it is. Answers false when the signal came
+   * before all was enqueued.
+   */
+  async #enqueueMissing(): Promise<boolean> {
     const { inputs, folder } = this.#plan
-    for (let start = 0; start < inputs.files.length && !this.#options.signal.aborted; start += ENQUEUE_AT_A_TIME) {
+    for (let start = 0; start < inputs.files.length; start += ENQUEUE_AT_A_TIME) {
+      if (this.#options.signal.aborted) return false
       const some = inputs.files.slice(start, start + ENQUEUE_AT_A_TIME)
       await this.#runner.enqueueAll(some.map((file) => entryOf(file, folder)))
       await this.#look()
     }
+    return true
   }
 
   /** Shows the queues until they are empty; answers false when the signal came first. */
