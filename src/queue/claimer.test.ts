@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { aClaimAnswer, aClaimedJob, aStore } from '../../test/support/factories.ts'
+import { aClaimedJob, aStore } from '../../test/support/factories.ts'
 import { gate } from '../../test/support/gate.ts'
 import { settled, testHost } from '../../test/support/test-host.ts'
 import type { ClaimedJob } from '../job/job.ts'
@@ -41,10 +41,15 @@ function aSink(): JobSink & { readonly jobs: ClaimedJob[]; isAlive: boolean } {
   return { isAlive: true, jobs, cast: (message: JobsClaimed) => void jobs.push(...message.jobs) }
 }
 
+/** An answer without jobs after a search that came to its end, but for what is given. */
+function anAnswer(rest: Partial<ClaimAnswer> = {}): ClaimAnswer {
+  return { jobs: [], broken: [], nextDueInMs: null, unfinished: [], isFenced: false, ...rest }
+}
+
 /** As many jobs as are asked for, for each queue. */
 function plenty({ wants }: ClaimRequest): ClaimAnswer {
   const jobs = wants.flatMap(({ queue, count }) => Array.from({ length: count }, () => aClaimedJob({ queue })))
-  return aClaimAnswer({ jobs, mayHaveMore: true })
+  return anAnswer({ jobs })
 }
 
 describe('Claimer', () => {
@@ -86,14 +91,14 @@ describe('Claimer', () => {
     claimer.ask('default', 2)
     await settled()
     expect(claims.length).toBe(1)
-    first.open(aClaimAnswer({ jobs: [aClaimedJob()], mayHaveMore: true }))
+    first.open(anAnswer({ jobs: [aClaimedJob()] }))
     await settled()
     expect(claims).toEqual([[{ queue: 'default', count: 1 }], [{ queue: 'default', count: 2 }]])
     expect(sink.jobs.length).toBe(3)
   })
 
   it('does not ask a dry queue again before the poll, but then does', async () => {
-    const { claimer, claims, host } = aClaimer(() => aClaimAnswer())
+    const { claimer, claims, host } = aClaimer(() => anAnswer())
     claimer.attach('default', aSink())
     claimer.ask('default', 1)
     await host.clock.advance(999)
@@ -104,7 +109,7 @@ describe('Claimer', () => {
   })
 
   it('asks a dry queue at once when a job was enqueued there, and no other', async () => {
-    const { claimer, claims } = aClaimer(() => aClaimAnswer())
+    const { claimer, claims } = aClaimer(() => anAnswer())
     for (const queue of ['mail', 'images']) claimer.attach(queue, aSink())
     for (const queue of ['mail', 'images']) claimer.ask(queue, 1)
     await settled()
@@ -122,14 +127,15 @@ describe('Claimer', () => {
     claimer.ask('default', 1)
     await settled()
     claimer.wake('default')
-    first.open(aClaimAnswer())
+    first.open(anAnswer())
     await settled()
     expect(claims.length).toBe(2)
     expect(sink.jobs.length).toBe(1)
   })
 
-  it('asks on at once when the store gave less than asked but says that there may be more', async () => {
-    const answers = [aClaimAnswer({ mayHaveMore: true }), aClaimAnswer({ mayHaveMore: true }), undefined]
+  it('asks on at once when the store gave less than asked but has not searched to the end', async () => {
+    const unfinished = ['default']
+    const answers = [anAnswer({ unfinished }), anAnswer({ unfinished }), undefined]
     const { claimer, claims } = aClaimer((request) => answers.shift() ?? plenty(request))
     const sink = aSink()
     claimer.attach('default', sink)
@@ -139,8 +145,46 @@ describe('Claimer', () => {
     expect(sink.jobs.length).toBe(1)
   })
 
+  it('asks on in the queue alone that was not searched to the end', async () => {
+    const answers = [anAnswer({ unfinished: ['mail'] }), anAnswer()]
+    const { claimer, claims, host } = aClaimer(() => answers.shift() ?? anAnswer())
+    for (const queue of ['mail', 'images']) claimer.attach(queue, aSink())
+    for (const queue of ['mail', 'images']) claimer.ask(queue, 1)
+    await host.clock.advance(999)
+    expect(claims).toEqual([
+      [
+        { queue: 'mail', count: 1 },
+        { queue: 'images', count: 1 },
+      ],
+      [{ queue: 'mail', count: 1 }],
+    ])
+  })
+
+  it('lets a queue that gave all it was asked for be asked again without a hint', async () => {
+    const { claimer, claims } = aClaimer(plenty)
+    claimer.attach('default', aSink())
+    claimer.ask('default', 1)
+    await settled()
+    claimer.ask('default', 1)
+    await settled()
+    expect(claims.length).toBe(2)
+  })
+
+  it('does not lose a hint that comes in the middle of a search of several claims', async () => {
+    const first = gate<ClaimAnswer>()
+    const { claimer, claims, host } = aClaimer(() => (claims.length === 1 ? first.passed : anAnswer()))
+    claimer.attach('default', aSink())
+    claimer.ask('default', 1)
+    await settled()
+    claimer.wake('default')
+    first.open(anAnswer({ unfinished: ['default'] }))
+    await host.clock.advance(999)
+    // The first two are one search, which may have passed the place of the new job; the third is the one for the hint.
+    expect(claims.length).toBe(3)
+  })
+
   it('looks again when the next scheduled job is due', async () => {
-    const { claimer, claims, host } = aClaimer(() => aClaimAnswer({ nextDueInMs: 300 }))
+    const { claimer, claims, host } = aClaimer(() => anAnswer({ nextDueInMs: 300 }))
     claimer.attach('default', aSink())
     claimer.ask('default', 1)
     await host.clock.advance(299)
@@ -150,7 +194,7 @@ describe('Claimer', () => {
   })
 
   it('looks when it was told that a job will be due, however far the poll is', async () => {
-    const { claimer, claims, host } = aClaimer(() => aClaimAnswer())
+    const { claimer, claims, host } = aClaimer(() => anAnswer())
     claimer.attach('default', aSink())
     claimer.ask('default', 1)
     await settled()
@@ -170,7 +214,7 @@ describe('Claimer', () => {
     claimer.attach('default', successor)
     claimer.ask('default', 1)
     const jobs = [aClaimedJob(), aClaimedJob(), aClaimedJob()]
-    first.open(aClaimAnswer({ jobs }))
+    first.open(anAnswer({ jobs }))
     await settled()
     expect(dead.jobs).toEqual([])
     expect(successor.jobs).toEqual(jobs.slice(0, 1))
@@ -213,7 +257,7 @@ describe('Claimer', () => {
   })
 
   it('says once that the node is fenced, and claims nothing more by itself', async () => {
-    const { claimer, claims, fences, host } = aClaimer(() => aClaimAnswer({ isFenced: true }))
+    const { claimer, claims, fences, host } = aClaimer(() => anAnswer({ isFenced: true }))
     claimer.attach('default', aSink())
     claimer.ask('default', 1)
     await settled()
@@ -232,7 +276,7 @@ describe('Claimer', () => {
     await settled()
     const stopped = claimer.stop()
     const jobs = [aClaimedJob()]
-    first.open(aClaimAnswer({ jobs, nextDueInMs: 5 }))
+    first.open(anAnswer({ jobs, nextDueInMs: 5 }))
     await stopped
     expect([sink.jobs, given]).toEqual([[], jobs])
     claimer.ask('default', 5)
@@ -243,7 +287,7 @@ describe('Claimer', () => {
 
   it('reports rows that could not be read', async () => {
     const error = { name: 'Error', message: 'x' }
-    const { claimer, broken } = aClaimer(() => aClaimAnswer({ broken: [{ id: 'a', queue: 'default', error }] }))
+    const { claimer, broken } = aClaimer(() => anAnswer({ broken: [{ id: 'a', queue: 'default', error }] }))
     claimer.attach('default', aSink())
     claimer.ask('default', 1)
     await settled()

@@ -10,8 +10,10 @@
  *                    └───────────────────────────────────────────────────┘
  *          any ── stop ──▶ stopped
  *
- * A queue that gave less than was asked, and has no more, is *dry*: it is not asked again until something may have changed (a job enqueued
- * here, a change by another process, a scheduled job that is due, or the poll, which is the truth when hints get lost).
+ * A queue that gave less than was asked is *dry*: it is not asked again until something may have changed (a job enqueued here,
+ * a change by another process, a scheduled job that is due, or the poll, which is the truth when hints get lost). A queue that
+ * the store has not searched to the end is not dry, but asked again at once, and the search goes on. A hint during a search,
+ * however many claims it takes, asks for another one.
  *
  * Demand is counted in units. Each unit a producer asks for is claimed at most once, so a node never holds more than its
  * consumers asked for, plus prefetch. Jobs for a producer that died meanwhile go to its successor as far as that one asked,
@@ -74,6 +76,8 @@ export class Claimer {
   #isScheduled = false
   /** Counts hints, so that a hint that comes while a claim is under way is not lost. */
   #hints = 0
+  /** The count of hints when the search of a queue began that is under way or unfinished. */
+  readonly #searches = new Map<string, number>()
   #timer: Timer | undefined
   #timerAt = Infinity
   #settled: Promise<void> = Promise.resolve()
@@ -146,12 +150,12 @@ export class Claimer {
     }
     if (wants.length === 0) return
     this.#state = 'claiming'
-    const hints = this.#hints
+    for (const { queue } of wants) if (!this.#searches.has(queue)) this.#searches.set(queue, this.#hints)
     try {
       this.#host.trace.point('claimer.claim', wants)
       const answer = await this.#options.store.claimJobs({ node: this.#options.node, wants })
       this.#wait.reset()
-      this.#handOut(answer, wants, hints)
+      this.#handOut(answer, wants)
       this.#leave('claiming', 'idle')
       if (answer.isFenced) this.#options.onFenced()
       else this.#schedule()
@@ -169,7 +173,7 @@ export class Claimer {
     }
   }
 
-  #handOut(answer: ClaimAnswer, wants: readonly { queue: string; count: number }[], hintsBefore: number): void {
+  #handOut(answer: ClaimAnswer, wants: readonly { queue: string; count: number }[]): void {
     const byQueue = new Map<string, ClaimedJob[]>()
     for (const job of answer.jobs) {
       const jobs = byQueue.get(job.queue)
@@ -188,7 +192,10 @@ export class Claimer {
         line.sink.cast({ type: 'jobs', jobs: accepted })
       }
       if (surplus.length > 0) this.#options.giveBack(surplus)
-      if (line !== undefined && jobs.length < count && hintsBefore === this.#hints) line.isDry = !answer.mayHaveMore
+      if (answer.unfinished.includes(queue)) continue
+      const isQuiet = this.#searches.get(queue) === this.#hints
+      this.#searches.delete(queue)
+      if (line !== undefined && jobs.length < count && isQuiet) line.isDry = true
     }
     if (answer.broken.length > 0) this.#options.onBroken(answer.broken)
     if (answer.nextDueInMs !== null) this.#armTimer(answer.nextDueInMs)

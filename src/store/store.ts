@@ -137,8 +137,12 @@ export interface ClaimAnswer {
   readonly broken: readonly { readonly id: string; readonly queue: string; readonly error: ErrorRecord }[]
   /** Milliseconds until the next scheduled job of the asked queues is due; null when there is none. */
   readonly nextDueInMs: number | null
-  /** Whether more due jobs may be there: false means that each queue gave less than asked. */
-  readonly mayHaveMore: boolean
+  /**
+   * Queues in which the search ended at its bound (promotion, parking or stepping over jobs of others), so that fewer jobs
+   * than asked does not mean that there are none. A queue that was given all it asked for is not listed. The next claim goes
+   * on with the search; jobs that came while a search went over several claims may be missed by it, and need a new one.
+   */
+  readonly unfinished: readonly string[]
   /** The node is unknown, retired or was declared dead: nothing was claimed. */
   readonly isFenced: boolean
 }

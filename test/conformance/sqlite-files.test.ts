@@ -422,7 +422,7 @@ describe('depth', () => {
       for (;;) {
         const answer = await store.claimJobs({ node, wants: [{ queue: 'q', count: 1_000 }] })
         got += answer.jobs.length
-        if (!answer.mayHaveMore) return got
+        if (answer.jobs.length < 1_000 && answer.unfinished.length === 0) return got
       }
     }
     expect(await claimAll(first.id)).toBe(0)

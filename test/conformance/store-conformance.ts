@@ -258,15 +258,15 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         await fixture.pass(50)
         expect((await claim(2)).map(({ id }) => id)).toEqual([early.id, late.id])
       })
-      test('never takes more than asked, and says whether more may be there', async () => {
+      test('never takes more than asked, and calls no search unfinished that gave all or came to its end', async () => {
         await register()
         await store.insertJobs(jobs(5))
         const some = await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 3 }] })
         expect(some.jobs).toHaveLength(3)
-        expect(some.mayHaveMore).toBe(true)
+        expect(some.unfinished).toEqual([])
         const rest = await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 3 }] })
         expect(rest.jobs).toHaveLength(2)
-        expect(rest.mayHaveMore).toBe(false)
+        expect(rest.unfinished).toEqual([])
       })
       test('gives each queue what was asked for it, however many jobs another has', async () => {
         await register({ queues: ['big', 'small'] })
@@ -327,13 +327,13 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
           jobs: [],
           broken: [],
           nextDueInMs: null,
-          mayHaveMore: false,
+          unfinished: [],
           isFenced: false,
         })
       })
       test('gives nothing to a node that is unknown, retired or declared dead', async () => {
         await store.insertJobs([aJob()])
-        const fenced = { jobs: [], broken: [], nextDueInMs: null, mayHaveMore: false, isFenced: true }
+        const fenced = { jobs: [], broken: [], nextDueInMs: null, unfinished: [], isFenced: true }
         const ask = (id: string) => store.claimJobs({ node: id, wants: [{ queue: 'q', count: 1 }] })
         expect(await ask(randomUUID())).toEqual(fenced)
         await register()
@@ -382,9 +382,49 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         for (let round = 0; round < 10 && got.length === 0; round++) {
           const answer = await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 1 }] })
           got = answer.jobs
-          if (got.length === 0) expect(answer.mayHaveMore).toBe(true)
+          if (got.length === 0) expect(answer.unfinished).toEqual(['q'])
+          else expect(answer.unfinished).toEqual([])
         }
         expect(got).toHaveLength(1)
+      })
+      test('comes to the end of a search however many jobs of others there are, and then begins anew', async () => {
+        await register()
+        await store.registerNode(aNode({ jobs: [published('foreign.job')] }))
+        await store.insertJobs(jobs(5_000, { name: 'foreign.job' }))
+        const search = async (): Promise<void> => {
+          for (let round = 0; round < 10; round++) {
+            const answer = await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 1 }] })
+            expect(answer.jobs).toEqual([])
+            if (answer.unfinished.length === 0) return
+          }
+          throw new Error('the search did not come to its end')
+        }
+        await search()
+        await search()
+        const first = aJob({ priority: -1 })
+        await store.insertJobs([first])
+        expect((await claim(1)).map(({ id }) => id)).toEqual([first.id])
+      })
+      test('calls a search unfinished in the queue alone in which it ended at its bound', async () => {
+        await register({ queues: ['idle', 'late', 'full', 'crowded'] })
+        await store.registerNode(aNode({ queues: ['crowded'], jobs: [published('foreign.job')] }))
+        await store.insertJobs([
+          ...jobs(2_500, { queue: 'late', name: 'nobodys.job', due: { delayMs: 5 } }),
+          ...jobs(2_500, { queue: 'full', due: { delayMs: 5 } }),
+          ...jobs(5_000, { queue: 'crowded', name: 'foreign.job' }),
+        ])
+        await fixture.pass(10)
+        const ask = () =>
+          store.claimJobs({
+            node: node.id,
+            wants: ['idle', 'late', 'full', 'crowded'].map((queue) => ({ queue, count: 2 })),
+          })
+        const answer = await ask()
+        expect(answer.jobs.map(({ queue }) => queue)).toEqual(['full', 'full'])
+        expect(answer.unfinished).toEqual(['late', 'crowded'])
+        let last = answer
+        for (let round = 0; round < 10 && last.unfinished.length > 0; round++) last = await ask()
+        expect(last.unfinished).toEqual([])
       })
       test('ends a row that cannot be read as failed, and claims the others', async () => {
         await register()

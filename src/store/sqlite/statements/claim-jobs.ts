@@ -4,7 +4,7 @@
  *
  * The walk is bounded. Rows that nobody alive can run are parked as it meets them, which takes them out of the index, so a
  * million of them are met once and never again. Rows that only other nodes can run are stepped over; when a walk ends at its
- * bound, the next one goes on from there, and from the start again after it has reached the end.
+ * bound, the next one goes on from there. At the end the search is finished, and the next one begins at the start.
  */
 
 import type { ClaimedJob, ErrorRecord } from '../../../job/job.ts'
@@ -72,18 +72,18 @@ interface Taken {
 /** See {@link Store.claimJobs}. */
 export function claimJobs(db: Db, request: ClaimRequest, names: NodeNames, places: WalkPlaces): ClaimAnswer {
   const own = names.of(db, request.node)
-  if (own === null) return { jobs: [], broken: [], nextDueInMs: null, mayHaveMore: false, isFenced: true }
+  if (own === null) return { jobs: [], broken: [], nextDueInMs: null, unfinished: [], isFenced: true }
   const lease = db.uuid()
   const taken: Taken = { jobs: [], seqs: [], broken: [], unknown: [] }
-  let mayHaveMore = false
+  const unfinished: string[] = []
   let nextDue: number | null = null
   for (const { queue, count } of request.wants) {
     if (isPaused(db, queue)) continue
     const due = promoteDue(db, queue)
     if (due.at !== null && (nextDue === null || due.at < nextDue)) nextDue = due.at
     const isUnparking = unparkSome(db, names, request.node, queue)
-    const isFull = walkQueue(db, { queue, count, lease, own, node: request.node }, names, places, taken)
-    mayHaveMore ||= isFull || due.isLimited || isUnparking
+    const end = walkQueue(db, { queue, count, lease, own }, names, places, taken)
+    if (end === 'bound' || (end === 'last' && (due.isLimited || isUnparking))) unfinished.push(queue)
   }
   if (taken.seqs.length > 0) db.prepare(CLAIM).run(lease, request.node, db.now, JSON.stringify(taken.seqs))
   if (taken.unknown.length > 0) db.prepare(PARK).run(JSON.stringify(taken.unknown))
@@ -92,7 +92,7 @@ export function claimJobs(db: Db, request: ClaimRequest, names: NodeNames, place
     jobs: taken.jobs,
     broken: taken.broken.map(({ id, queue, error }) => ({ id, queue, error })),
     nextDueInMs: nextDue === null ? null : Math.max(0, nextDue - db.now),
-    mayHaveMore,
+    unfinished,
     isFenced: false,
   }
 }
@@ -120,12 +120,14 @@ interface Walk {
   readonly queue: string
   readonly count: number
   readonly lease: string
-  readonly node: string
   readonly own: ReadonlySet<string>
 }
 
-/** Takes up to `count` jobs of one queue; answers whether more may be there. */
-function walkQueue(db: Db, walk: Walk, names: NodeNames, places: WalkPlaces, taken: Taken): boolean {
+/** Where a walk ended: all asked for was taken, the last ready row was met, or so many rows were of no use. */
+type WalkEnd = 'enough' | 'last' | 'bound'
+
+/** Takes up to `count` jobs of one queue. */
+function walkQueue(db: Db, walk: Walk, names: NodeNames, places: WalkPlaces, taken: Taken): WalkEnd {
   let wanted = walk.count
   let met = 0
   let place = places.get(walk.queue)
@@ -144,18 +146,18 @@ function walkQueue(db: Db, walk: Walk, names: NodeNames, places: WalkPlaces, tak
       }
     }
     if (wanted > 0 && rows.length < step) {
-      // The end. What came before the place where this walk began is looked at by the next one.
-      const isFromStart = !places.has(walk.queue)
+      // Finished even when this walk began at a place: the walks before it met what comes earlier. To begin again at once
+      // would never end while other nodes leave more than a bound of their jobs here.
       places.delete(walk.queue)
-      return !isFromStart
+      return 'last'
     }
     if (wanted > 0 && met >= WALK_LIMIT && place !== undefined) {
       places.set(walk.queue, { priority: place.priority, due_at: place.due_at, seq: place.seq })
-      return true
+      return 'bound'
     }
   }
   places.delete(walk.queue)
-  return true
+  return 'enough'
 }
 
 function readReady(db: Db, queue: string, limit: number, after: Place | undefined): readonly ClaimRow[] {
