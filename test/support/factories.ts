@@ -104,7 +104,7 @@ export function aNode(rest: Partial<NodeRecord> = {}): NodeRecord {
 
 /** The answer of a claim. */
 export function aClaimAnswer(rest: Partial<ClaimAnswer> = {}): ClaimAnswer {
-  return { jobs: [], broken: [], nextDueInMs: null, mayHaveMore: false, isFenced: false, ...rest }
+  return { jobs: [], broken: [], nextDueInMs: null, unfinished: [], isFenced: false, ...rest }
 }
 
 /** A store of which a test needs only some verbs; the others throw. */

@@ -19,6 +19,8 @@ export interface WorkerProcessOptions {
   readonly queues?: Readonly<Record<string, QueueOptions>> | undefined
   /** The options of `runner.start`; absent: it only looks and enqueues. */
   readonly start?: StartOptions | undefined
+  /** Whether what it writes to standard error is dropped: for one that is meant to end badly. */
+  readonly isQuiet?: boolean | undefined
 }
 
 /** One line that a job wrote. */
@@ -51,14 +53,13 @@ export class WorkerProcess {
   readonly events: SentEvent[] = []
   /** Resolves when the runner is there and, if asked for, started. */
   readonly ready: Promise<void>
-  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>
   readonly #calls = new Map<number, (answer: Answer) => void>()
   #lastCall = 0
 
   constructor(options: WorkerProcessOptions) {
-    const { child } = {
-      child: fork(PROGRAM, [JSON.stringify(options)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
-    }
+    const errors = options.isQuiet === true ? 'ignore' : 'inherit'
+    const child = fork(PROGRAM, [JSON.stringify(options)], { stdio: ['ignore', 'inherit', errors, 'ipc'] })
     const isReady = gate()
     this.child = child
     this.ready = isReady.passed
@@ -113,8 +114,9 @@ export function readRecord(path: string): RecordedLine[] {
   } catch {
     return []
   }
+  // What comes after the last line break is a line that is being written.
   return text
     .split('\n')
-    .filter((line) => line !== '')
+    .slice(0, -1)
     .map((line) => JSON.parse(line) as RecordedLine) // only worker-program.mjs writes this file
 }
