@@ -78,7 +78,7 @@ function explainRunning({ job, nodes }: ExplainFacts): Explanation {
   }
   const view = node.snapshot?.queues.find(({ queue }) => queue === job.queue)
   if (view?.buffered.includes(job.id) === true) {
-    const detail = `it is claimed by ${where} and waits in a buffer before its consumers, behind the ${countOf(busyIn(view), 'job')} that run there`
+    const detail = `it is claimed by ${where} and waits in a buffer before its consumers, while ${countOf(busyIn(view), 'job')} of the queue ${busyIn(view) === 1 ? 'runs' : 'run'} there`
     return { state: job.state, waiting: 'stage', detail }
   }
   return {
@@ -100,10 +100,10 @@ function explainQueued({ job, queue, nodes }: ExplainFacts): Explanation {
   const ahead = queue === null ? 0 : Math.max(0, queue.depth - 1)
   if (views.length > 0 && views.every((view) => view.concurrency > 0 && busyIn(view) >= view.concurrency)) {
     const busy = views.reduce((sum, view) => sum + busyIn(view), 0)
-    const detail = `all ${countOf(busy, 'consumer')} of queue "${job.queue}" on ${countOf(views.length, 'node')} are busy; ${countOf(ahead, 'other job')} wait in the queue`
+    const detail = `${busy === 1 ? 'the only consumer' : `all ${busy} consumers`} of queue "${job.queue}" on ${countOf(views.length, 'node')} ${busy === 1 ? 'is' : 'are'} busy; ${waiting(ahead)}`
     return { state, waiting: 'concurrency', detail }
   }
-  const detail = `no consumer of queue "${job.queue}" has asked for more work yet (${describeViews(views)}); ${countOf(ahead, 'other job')} wait in the queue`
+  const detail = `no consumer of queue "${job.queue}" has asked for more work yet (${describeViews(views)}); ${waiting(ahead)}`
   return { state, waiting: 'no-demand', detail }
 }
 
@@ -130,6 +130,10 @@ function describeViews(views: readonly QueueSnapshot[]): string {
 
 function busyIn(view: QueueSnapshot): number {
   return view.consumers.filter(({ job }) => job !== null).length
+}
+
+function waiting(count: number): string {
+  return count === 1 ? '1 other job waits in the queue' : `${count} other jobs wait in the queue`
 }
 
 function countOf(count: number, noun: string): string {

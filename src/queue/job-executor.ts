@@ -96,6 +96,7 @@ export class JobExecutor {
       stageSignal.addEventListener('abort', isStageGone, { once: true })
       this.#options.onStart(job, waitMs)
       const current = this.#currentJob(job, entry, running, { waitMs })
+      running.within = (code) => runInJob(current, code)
       const { fn } = entry
       void settle(() => runInJob(current, () => fn(...args))).then((handlerEnd) => {
         stageSignal.removeEventListener('abort', isStageGone)

@@ -38,6 +38,8 @@ export interface RunningJob {
   addLog(line: string): void
   /** The reason why it was told to stop, if it was. */
   readonly stopReason: StopReason | undefined
+  /** Runs code as code of this job: the listeners of its signal may call `currentJob()` too. */
+  within: (code: () => void) => void
   /**
    * Its handler ended the job inside a transaction of its own. The store knows, or the transaction is rolled back: either
    * way, that the store refuses other news of it is no reason to stop the handler.
@@ -73,6 +75,7 @@ class Run implements RunningJob {
   readonly onGivenUp: (reason: StopReason) => void
   readonly #controller = new AbortController()
   stopReason: StopReason | undefined
+  within: (code: () => void) => void = (code) => code()
   isEndedInTransaction = false
   giveUpAt = Infinity
   isMarked: boolean
@@ -101,7 +104,7 @@ class Run implements RunningJob {
   }
 
   abort(error: Error): void {
-    this.#controller.abort(error)
+    this.within(() => this.#controller.abort(error))
   }
 
   setProgress(fraction: number): void {

@@ -214,3 +214,30 @@ describe('complete(tx)', () => {
     close()
   })
 })
+
+describe('the signal', () => {
+  it('calls its listeners as code of the job', async () => {
+    const seen = gate<string>()
+    const started = gate()
+    const jobs = {
+      work: {
+        wait: async () => {
+          const { signal } = currentJob()
+          await new Promise<void>((resolve) => {
+            signal.addEventListener('abort', () => {
+              seen.open(currentJob().id)
+              resolve()
+            })
+            started.open()
+          })
+          throw signal.reason
+        },
+      },
+    }
+    const { runner } = await aWorker(jobs)
+    const { id } = await runner.enqueue(jobs.work.wait, [])
+    await started.passed
+    await runner.cancel(id)
+    expect(await seen.passed).toBe(id)
+  })
+})

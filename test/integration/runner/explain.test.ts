@@ -91,7 +91,7 @@ describe('explain, asked from another process', () => {
     const first = await runner.enqueue(work.wait, ['first'])
     await eventually(() => held.length === 1)
     const second = await runner.enqueue(work.wait, ['second'])
-    expect((await until(second.id, 'concurrency')).detail).toContain('all 1 consumer')
+    expect((await until(second.id, 'concurrency')).detail).toContain('the only consumer')
     expect(await until(first.id, null)).toMatchObject({ state: 'running' })
     release.open()
     await Promise.all([first.result(), second.result()])
