@@ -9,9 +9,3 @@ export function toDate(ms: number): Date {
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString()
 }
-
-/** The point in time that an ISO 8601 text names; null when it names none. */
-export function parseIsoTime(text: string): number | null {
-  const ms = Date.parse(text)
-  return Number.isNaN(ms) ? null : ms
-}

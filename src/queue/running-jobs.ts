@@ -71,6 +71,7 @@ const MOST_LINES = 200
 class Run implements RunningJob {
   readonly job: ClaimedJob
   readonly startedAt: number
+  readonly timeoutMs: number
   readonly deadline: number
   readonly onGivenUp: (reason: StopReason) => void
   readonly #controller = new AbortController()
@@ -85,12 +86,13 @@ class Run implements RunningJob {
 
   constructor(
     job: ClaimedJob,
-    start: { now: number; deadline: number; isMarked: boolean },
+    start: { now: number; timeoutMs: number; isMarked: boolean },
     onGivenUp: (reason: StopReason) => void,
   ) {
     this.job = job
     this.startedAt = start.now
-    this.deadline = start.deadline
+    this.timeoutMs = start.timeoutMs
+    this.deadline = start.now + start.timeoutMs
     this.isMarked = start.isMarked
     this.onGivenUp = onGivenUp
   }
@@ -164,7 +166,7 @@ export class RunningJobs {
     onGivenUp: (reason: StopReason) => void,
   ): RunningJob {
     const now = this.#host.clock.monotonic()
-    const run = new Run(job, { now, deadline: now + start.timeoutMs, isMarked: start.isMarked }, onGivenUp)
+    const run = new Run(job, { now, timeoutMs: start.timeoutMs, isMarked: start.isMarked }, onGivenUp)
     this.#runs.set(keyOf(job), run)
     this.#armFor(Math.min(run.deadline, run.isMarked ? Infinity : now + MARK_AFTER_MS))
     return run
@@ -272,7 +274,7 @@ export class RunningJobs {
       }
       if (isNotesDue && run.hasNotes) notes.push({ id, lease, attempt, ...run.takeNotes() })
       if (run.stopReason === undefined && run.deadline <= now) {
-        const timeoutMs = run.deadline - run.startedAt
+        const { timeoutMs } = run
         this.#stopRun(
           run,
           { type: 'timeout', timeoutMs },

@@ -2,7 +2,7 @@
 
 import type { ClaimedJob, JobRecord } from '../../src/job/job.ts'
 import type { FinishedJob } from '../../src/queue/finished-job.ts'
-import type { ClaimAnswer, NodeRecord, Store } from '../../src/store/store.ts'
+import type { NodeRecord, Store } from '../../src/store/store.ts'
 
 let lastId = 0
 
@@ -100,11 +100,6 @@ export function aNode(rest: Partial<NodeRecord> = {}): NodeRecord {
     snapshot: null,
     ...rest,
   }
-}
-
-/** The answer of a claim. */
-export function aClaimAnswer(rest: Partial<ClaimAnswer> = {}): ClaimAnswer {
-  return { jobs: [], broken: [], nextDueInMs: null, unfinished: [], isFenced: false, ...rest }
 }
 
 /** A store of which a test needs only some verbs; the others throw. */
