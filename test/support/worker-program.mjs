@@ -70,13 +70,15 @@ for (const name of ['node:start', 'node:fenced', 'node:rescue', 'job:stale', 'st
   })
 }
 
-process.on('message', async ({ call, method, args }) => {
+process.on('message', (message) => void answer(message))
+
+async function answer({ call, method, args }) {
   try {
     process.send({ call, answer: await runner[method](...args) }, () => {})
   } catch (error) {
     process.send({ call, error: { code: error.code, message: error.message } }, () => {})
   }
-})
+}
 process.on('disconnect', () => process.exit(0))
 
 if (start !== undefined) await runner.start(start)

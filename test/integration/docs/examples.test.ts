@@ -34,8 +34,8 @@ describe('examples/hello', () => {
 
   it('has its dead letter in the command line', async (context) => {
     if (!existsSync(join(root, 'dist/cli/main.js'))) context.skip('the command is not built')
-    const { code, stdout, stderr } = await project.sh('npx millrace dead --json')
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const { code, stdout } = await project.sh('npx millrace dead --json')
+    expect(code).toBe(0)
     expect(stdout).toContain('the bank does not answer')
   })
 
