@@ -1,7 +1,7 @@
 /** A folder with a configuration, and the built command run in it as a process of its own. */
 
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -114,12 +114,6 @@ export function cliProject(): CliProject {
   project.write('work.ts', JOBS)
   project.write('millrace.config.ts', CONFIG)
   return project
-}
-
-/** Puts the package into the `node_modules` of a project, as npm does. */
-export function installMillrace({ folder }: CliProject): void {
-  mkdirSync(join(folder, 'node_modules'), { recursive: true })
-  symlinkSync(ROOT, join(folder, 'node_modules/millrace'), 'junction')
 }
 
 /** The environment without what would change the outcome. */
