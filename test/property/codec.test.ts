@@ -74,6 +74,8 @@ describe('the codec', () => {
   it('writes JSON that databases read: no escape of NUL or of half a surrogate pair', () => {
     fc.assert(
       fc.property(fc.jsonValue({ stringUnit: 'binary' }), nasty, (value, extra) => {
+        // A key of this name is refused: see the test of what is not accepted.
+        fc.pre(!JSON.stringify([value, extra]).includes('"__proto__"'))
         const encoded = encodeValue([value, extra], 'value')
         const strings: string[] = []
         const collect = (name: string, part: unknown): unknown => {

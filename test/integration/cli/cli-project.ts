@@ -144,7 +144,7 @@ function startCli(folder: string, args: readonly string[], options: CliOptions):
   const saw = async (text: string): Promise<void> => {
     await eventually(() => {
       if (`${stdout}${stderr}`.includes(text)) return true
-      if (child.exitCode !== null) throw new Error(`ended without "${text}":\\n${stdout}\\n${stderr}`)
+      if (child.exitCode !== null) throw new Error(`ended without "${text}":\n${stdout}\n${stderr}`)
       return false
     })
   }
