@@ -38,7 +38,7 @@ const { value: kept } = fc.letrec((tie) => ({
     fc.boolean(),
     fc.constantFrom(null, undefined, -0),
     fc.bigInt(),
-    fc.date({ noInvalidDate: false }),
+    fc.date({ noInvalidDate: true }),
     fc.uint8Array(),
     fc.float64Array(),
     fc.int16Array(),
@@ -69,6 +69,13 @@ describe('the codec', () => {
       }),
       { numRuns: 1000 },
     )
+  })
+
+  it('gives back an invalid date as one', () => {
+    // Apart from the others, because Node.js 20 finds no invalid date equal to another.
+    const back = decodeValue(encodeValue(new Date(Number.NaN), 'value'))
+    expect(back).toBeInstanceOf(Date)
+    expect(Number(back)).toBeNaN()
   })
 
   it('writes JSON that databases read: no escape of NUL or of half a surrogate pair', () => {
