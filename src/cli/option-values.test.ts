@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { commaList, jobArgs, moreWords, numberOrText, stateList, wholeNumber } from './option-values.ts'
+import { commaList, jobArgs, numberOrText, oneMore, stateList, wholeNumber } from './option-values.ts'
 
 describe('option values', () => {
   it('reads whole numbers, negative ones too', () => {
@@ -17,7 +17,11 @@ describe('option values', () => {
   it('splits lists at commas and drops repetitions', () => {
     expect(commaList('a, b,,a')).toEqual(['a', 'b'])
     expect(() => commaList(' , ')).toThrow('at least one')
-    expect(moreWords('c,a', ['a', 'b'])).toEqual(['a', 'b', 'c'])
+  })
+
+  it('gathers what comes several times as it is', () => {
+    expect(oneMore('a,b', undefined)).toEqual(['a,b'])
+    expect(oneMore('c', ['a,b'])).toEqual(['a,b', 'c'])
   })
 
   it('knows the states, and the nearest of a wrong one', () => {

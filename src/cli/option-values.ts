@@ -27,9 +27,9 @@ export function commaList(text: string): string[] {
   return [...new Set(words)]
 }
 
-/** For an option that may come several times, each with one word or several. */
-export function moreWords(text: string, before: readonly string[] | undefined): string[] {
-  return [...new Set([...(before ?? []), ...commaList(text)])]
+/** For an option that may come several times. A comma is no separator here: it may be part of the word. */
+export function oneMore(text: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), text]
 }
 
 /** States with commas between them. */

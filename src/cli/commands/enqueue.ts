@@ -7,7 +7,7 @@ import { suggestion } from '../../job/suggest.ts'
 import { onEndSignals, quit } from '../../host/signals.ts'
 import { EXIT, exitCodeOf, type ExitCode } from '../exit-codes.ts'
 import { withConfiguredRunner, type OpenRunner } from '../open-runner.ts'
-import { jobArgs, moreWords, numberOrText, wholeNumber } from '../option-values.ts'
+import { jobArgs, numberOrText, oneMore, wholeNumber } from '../option-values.ts'
 import { cleanLine } from '../output/clean-text.ts'
 import { jsonText } from '../output/json.ts'
 import type { Launch, Session } from '../session.ts'
@@ -38,7 +38,7 @@ export function enqueueCommand(launch: Launch): Command {
     .option('--priority <n>', '-100 to 100, lower is earlier', wholeNumber)
     .option('--max-attempts <n>', 'how often it is tried', wholeNumber)
     .option('--key <key>', 'the tenant or entity it belongs to')
-    .option('--tag <tag>', 'a word to find it by; may come several times', moreWords)
+    .option('--tag <tag>', 'a word to find it by; may come several times', oneMore)
     .option('--id <uuid>', 'its id: enqueueing it again stores nothing')
     .option('--timeout <duration>', 'how long an attempt may take, such as 30s', numberOrText)
     .option('--wait', 'wait for its end and print its result')
@@ -86,7 +86,8 @@ async function awaitResult(session: Session, { runner }: OpenRunner, handle: Job
   const hint = clock.after(HINT_AFTER_MS, () => {
     const tell = async (): Promise<void> => {
       const explanation = await runner.explain(id)
-      if (explanation?.waiting != null) terminal.say(`still waiting: ${cleanLine(explanation.detail)}`)
+      if (explanation !== null && explanation.waiting !== null)
+        terminal.say(`still waiting: ${cleanLine(explanation.detail)}`)
     }
     // A hint that cannot be given is no reason to stop waiting.
     tell().catch((error: unknown) => terminal.sayVerbose(`no explanation: ${String(error)}`))

@@ -46,9 +46,13 @@ async function start(session: Session, { queues, quiet = false, processes }: Sta
   return withConfiguredRunner(session, async (open) => {
     const { runner } = open
     if (queues !== undefined && open.configuration !== undefined) assertQueues(queues, await knownQueues(open))
+    let isStopping = false
     let removeHandlers = (): void => {}
     const stopped = new Promise<void>((resolve, reject) => {
-      const stop = (): void => void runner.stop().then(resolve, reject)
+      const stop = (): void => {
+        isStopping = true
+        runner.stop().then(resolve, reject)
+      }
       removeHandlers = onEndSignals((count) => {
         tellSignal(session, open, count)
         if (count === 1) stop()
@@ -63,8 +67,10 @@ async function start(session: Session, { queues, quiet = false, processes }: Sta
     if (!quiet) tellJobs(session, runner)
     try {
       await runner.start({ signals: true, queues })
-      terminal.printJson(startedDocument(open, queues))
-      terminal.say(...(terminal.isJson ? [] : firstScreen(session, open, queues)))
+      if (!isStopping) {
+        terminal.printJson(startedDocument(open, queues))
+        if (!terminal.isJson) terminal.say(...firstScreen(session, open, queues))
+      }
       await stopped
       terminal.printJson({ event: 'stopped' })
       terminal.say(terminal.wordColors.dim('stopped'))

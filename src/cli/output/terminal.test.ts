@@ -3,11 +3,11 @@ import type { ReadStream } from 'node:tty'
 
 import { describe, expect, it } from 'vitest'
 
-import { Terminal, type OutputStream, type TerminalOptions } from './terminal.ts'
+import { Terminal, type TerminalOptions } from './terminal.ts'
 
 /** A terminal on streams of its own, which all look like a TTY. */
 function aTerminal(options: Partial<TerminalOptions> = {}) {
-  const stream = (): PassThrough & OutputStream => Object.assign(new PassThrough(), { isTTY: true, columns: 80 })
+  const stream = () => Object.assign(new PassThrough(), { isTTY: true, columns: 80 })
   const [stdin, stdout, stderr] = [stream(), stream(), stream()]
   const terminal = new Terminal({
     // Only what a terminal reads is there.
@@ -20,7 +20,7 @@ function aTerminal(options: Partial<TerminalOptions> = {}) {
     mayColor: true,
     ...options,
   })
-  const written = (from: PassThrough): string => String((from.read() as Buffer | null) ?? '')
+  const written = (from: PassThrough): string => String(from.read() ?? '')
   return { terminal, stdin, stdout, stderr, written }
 }
 

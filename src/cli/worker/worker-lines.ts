@@ -52,6 +52,8 @@ function outcomeText({ outcome }: JobStopEvent | JobExceptionEvent, colors: Colo
 
 /** The same trouble is told again only after this long. */
 const REPEAT_AFTER_MS = 30_000
+/** So many different troubles are told apart. */
+const MOST_TROUBLES = 100
 
 /** Says what is wrong, as long as it is, but not over and over. */
 export function tellTroubles({ terminal, clock }: Session, runner: Runner): void {
@@ -59,7 +61,7 @@ export function tellTroubles({ terminal, clock }: Session, runner: Runner): void
   const warn = (text: string): void => {
     const last = toldAt.get(text)
     if (last !== undefined && clock.monotonic() - last < REPEAT_AFTER_MS) return
-    toldAt.clear()
+    if (toldAt.size >= MOST_TROUBLES) toldAt.clear()
     toldAt.set(text, clock.monotonic())
     terminal.say(`${terminal.wordColors.yellow('warning:')} ${text}`)
   }
