@@ -1,6 +1,11 @@
+import process from 'node:process'
+
 import { defineConfig } from 'vitest/config'
 
 import { foundSuites, vitestSuites } from './scripts/test/vitest-suites.mjs'
+
+// A database of the developer is none of the tests' business; programs without the option `database` would use it.
+delete process.env.DATABASE_URL
 
 const TEST_FILES = '*.{test,spec}.?([cm])[jt]s?(x)'
 

@@ -1,6 +1,8 @@
 /**
- * `npm ci`, once per package-lock.json. A marker inside node_modules remembers what was installed, so it goes when
- * node_modules goes. Without a marker, npm's own record of what it installed is believed when it agrees with the lock.
+ * `npm ci`, once per package-lock.json: for the package, and for test/ and test/node-24/, which have a package.json of their
+ * own so that whoever only wants the demo need not wait for what tests need. A marker inside node_modules remembers what was installed, so it
+ * goes when node_modules goes. Without a marker, npm's own record of what it installed is believed when it agrees with the
+ * lock.
  */
 
 import { createHash } from 'node:crypto'
@@ -11,26 +13,71 @@ import process from 'node:process'
 import { root, Stop, writeWhole } from './common.mjs'
 import { run } from './run.mjs'
 
-const lockFile = join(root, 'package-lock.json')
-const marker = join(root, 'node_modules/.millrace-installed')
+/**
+ * @typedef {object} Dependencies of a folder with a package.json
+ * @property {string} folder
+ * @property {string} what
+ * @property {string} takes how long
+ * @property {readonly string[]} [args] further arguments of `npm ci`
+ * @property {() => Promise<void>} [finish] what is left to do after it
+ */
+
+/** @type {Dependencies} */
+const ofPackage = { folder: root, what: 'dependencies', takes: 'about half a minute' }
+
+/** @type {Dependencies} */
+const ofTests = {
+  folder: join(root, 'test'),
+  what: 'dependencies of the tests in test/',
+  takes: 'one or two minutes, as SQLite may have to be compiled',
+}
+
+/** @type {Dependencies} */
+const ofNode24 = {
+  folder: join(root, 'test/node-24'),
+  what: 'Node 24 for the tests',
+  takes: 'a few seconds',
+  args: ['--ignore-scripts'],
+}
 
 /** Makes node_modules what package-lock.json says. */
 export async function installIfChanged() {
+  await installOnce(ofPackage)
+}
+
+/** The same for what only tests need: in test/, and in test/node-24/. */
+export async function installForTestsIfChanged() {
+  await installOnce(ofTests)
+  await installOnce(ofNode24)
+}
+
+/**
+ * Once per package-lock.json of the folder.
+ *
+ * @param {Dependencies} dependencies
+ */
+export async function installOnce(dependencies) {
+  const { folder, finish } = dependencies
+  const lockFile = join(folder, 'package-lock.json')
+  const marker = join(folder, 'node_modules/.millrace-installed')
   const wanted = hashOf(lockFile)
   if (read(marker) === wanted) return
-  if (!isInstalled(read(lockFile), read(join(root, 'node_modules/.package-lock.json')))) await install()
+  if (!isInstalled(read(lockFile), read(join(folder, 'node_modules/.package-lock.json')))) await install(dependencies)
+  await finish?.()
   writeWhole(marker, wanted)
 }
 
-async function install() {
-  const why = existsSync(join(root, 'node_modules')) ? 'package-lock.json changed' : 'first run'
-  console.log(`installing dependencies with npm ci (${why}; takes about half a minute, later runs skip it)`)
+/** @param {Dependencies} dependencies */
+async function install({ folder, what, takes, args: moreArgs = [] }) {
+  const why = existsSync(join(folder, 'node_modules')) ? 'package-lock.json changed' : 'first run'
+  console.log(`installing ${what} with npm ci (${why}; takes ${takes}, later runs skip it)`)
   const [command, ...args] = npmCommand()
-  const { code, output } = await run(command, [...args, 'ci', '--include=dev', '--no-audit', '--no-fund'])
+  const npmCi = [...args, 'ci', '--include=dev', '--no-audit', '--no-fund', ...moreArgs]
+  const { code, output } = await run(command, npmCi, { cwd: folder })
   if (code === 0) return
   console.error(output.trimEnd())
   throw new Stop(
-    'the dependencies could not be installed: npm ci failed, its output is above.\n' +
+    `the ${what} could not be installed: npm ci failed, its output is above.\n` +
       'Check that the npm registry is reachable (npm ping) and the disk has room, then run the same command again.',
   )
 }

@@ -6,7 +6,7 @@ import process from 'node:process'
 
 import { buildIfChanged } from '../build/build.mjs'
 import { explain, root, Stop } from './common.mjs'
-import { installIfChanged } from './install.mjs'
+import { installForTestsIfChanged, installIfChanged } from './install.mjs'
 import { withLock } from './lock.mjs'
 import { runToTheEnd } from './run-to-the-end.mjs'
 
@@ -47,6 +47,9 @@ async function start(args) {
  * @param {string[]} args
  */
 async function test(args) {
-  await withLock(installIfChanged)
+  await withLock(async () => {
+    await installIfChanged()
+    await installForTestsIfChanged()
+  })
   return await runToTheEnd(process.execPath, [join(root, 'scripts/test.mjs'), ...args])
 }

@@ -21,5 +21,6 @@ export function plan(args) {
   }
   const named = all.filter((suite) => names.has(suite.name))
   const needsBuild = named.some((suite) => suite.needsBuild)
-  return { chosen: all.filter((suite) => names.has(suite.name) || (needsBuild && suite.name === 'build')), strays: [] }
+  const chosen = all.filter((suite) => names.has(suite.name) || (needsBuild && suite.name === 'build'))
+  return { chosen: chosen.map((suite) => ({ ...suite, run: () => suite.run({ isNamed: true }) })), strays: [] }
 }

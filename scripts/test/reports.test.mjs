@@ -16,7 +16,7 @@ import { broken, honest } from './result.mjs'
 import { runSuites } from './run-suites.mjs'
 import { readTscOutput, tscResult } from './types.mjs'
 import { readKnipReport } from './unused.mjs'
-import { readVitestReport } from './vitest.mjs'
+import { readVitestReport, runVitestSuite } from './vitest.mjs'
 
 const RAN = { code: 0, signal: null, stdout: '', stderr: '', output: '', timedOut: false }
 const FINE = { passed: 3, failed: 0, skipped: [], details: [] }
@@ -216,6 +216,18 @@ describe('runSuites', () => {
     ]
     expect(await runSuites(suites, ['lost.test.ts'])).toBe(1)
     expect(lines.at(-1)).toBe('0 passed, 3 failed')
+  })
+
+  it('skips a suite whose program this machine lacks, and fails it when it was asked for by name', async () => {
+    collect()
+    const needs = { program: 'no-such-program', install: 'apt-get install it' }
+    const suite = { name: 'lacking', in: 'test/lacking', testTimeoutMs: 1, limitMs: 1, workers: 1, needs }
+    const good = { name: 'good', run: () => Promise.resolve(FINE) }
+    expect(await runSuites([good, { name: 'lacking', run: () => runVitestSuite(suite) }], [])).toBe(0)
+    const why = 'no-such-program is not installed; install it with: apt-get install it'
+    expect(lines.slice(-2)).toEqual([`skipped: test/lacking (${why})`, '3 passed, 0 failed'])
+    expect(await runSuites([{ name: 'lacking', run: () => runVitestSuite(suite, { isNamed: true }) }], [])).toBe(1)
+    expect(lines.slice(-2)).toEqual([`failed: lacking: the suite lacking cannot run: ${why}`, '0 passed, 1 failed'])
   })
 
   it('does not run what needs a build after the build failed', async () => {

@@ -10,6 +10,7 @@
  * @property {number} failed
  * @property {readonly Skipped[]} skipped
  * @property {readonly string[]} details one entry per failure, for people
+ * @property {boolean} [isAbsent] the suite cannot run on this machine, which is no failure; `skipped` says why
  */
 
 /**
@@ -24,6 +25,17 @@ export function broken(why, output = '') {
 }
 
 /**
+ * The answer of a suite that this machine cannot run.
+ *
+ * @param {string} what the suite
+ * @param {string} why
+ * @returns {Result}
+ */
+export function absent(what, why) {
+  return { passed: 0, failed: 0, skipped: [{ what, why }], details: [], isAbsent: true }
+}
+
+/**
  * Makes sure that a result cannot look better than it is: no test at all is a failure, and so is a tool that ended badly
  * without reporting a failure.
  *
@@ -32,6 +44,7 @@ export function broken(why, output = '') {
  * @returns {Result}
  */
 export function honest(result, ran) {
+  if (result.isAbsent === true) return result
   const extra = []
   if (ran?.timedOut) extra.push('the suite took too long and was killed')
   else if (ran !== undefined && ran.code !== 0 && result.failed === 0) {

@@ -17,7 +17,7 @@ import { runVitestSuite } from './vitest.mjs'
  * @property {string} name
  * @property {boolean} [quick] part of `npm run check`
  * @property {boolean} [needsBuild] looks at dist/
- * @property {() => Promise<Result>} run
+ * @property {(how?: { isNamed?: boolean }) => Promise<Result>} run `isNamed`: it was asked for by its name
  */
 
 /** @returns {Suite[]} */
@@ -32,7 +32,7 @@ export function suites() {
       name: suite.name,
       quick: suite.quick ?? false,
       needsBuild: suite.needsBuild ?? false,
-      run: () => runVitestSuite(suite),
+      run: (/** @type {{ isNamed?: boolean } | undefined} */ how) => runVitestSuite(suite, how),
     })),
   ]
 }

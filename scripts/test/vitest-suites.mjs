@@ -16,20 +16,68 @@ import { root } from '../boot/common.mjs'
  * @property {boolean} [quick]
  * @property {boolean} [needsBuild]
  * @property {string[]} [globalSetup]
+ * @property {{ program: string, install: string }} [needs] a program of the machine, and how to install it: without it the
+ *   suite is skipped, unless it was asked for by name
  */
 
 const layersTest = 'test/package/layers.test.ts'
+
+/** Each starts a PostgreSQL server for the tests of a suite, which take databases of it by test/support/postgres-database.ts. */
+const postgres15 = 'test/support/postgres-15.setup.ts'
+const postgres18 = 'test/support/postgres-18.setup.ts'
 
 /** @type {readonly VitestSuite[]} */
 export const vitestSuites = [
   { name: 'layers', in: layersTest, testTimeoutMs: 10_000, limitMs: 60_000, workers: 1, quick: true },
   { name: 'unit', in: 'src', testTimeoutMs: 5_000, limitMs: 120_000, workers: 2, quick: true },
   { name: 'scripts', in: 'scripts', testTimeoutMs: 30_000, limitMs: 120_000, workers: 2 },
+  { name: 'bench', in: 'bench', testTimeoutMs: 5_000, limitMs: 60_000, workers: 1 },
   { name: 'golden', in: 'test/golden', testTimeoutMs: 10_000, limitMs: 120_000, workers: 2 },
   { name: 'property', in: 'test/property', testTimeoutMs: 60_000, limitMs: 240_000, workers: 2 },
-  { name: 'conformance', in: 'test/conformance', testTimeoutMs: 20_000, limitMs: 240_000, workers: 2 },
-  { name: 'integration', in: 'test/integration', testTimeoutMs: 30_000, limitMs: 240_000, workers: 2 },
-  { name: 'processes', in: 'test/processes', testTimeoutMs: 60_000, limitMs: 240_000, workers: 1, needsBuild: true },
+  {
+    name: 'conformance',
+    in: 'test/conformance',
+    testTimeoutMs: 20_000,
+    limitMs: 240_000,
+    workers: 2,
+    globalSetup: [postgres15, postgres18],
+  },
+  {
+    name: 'integration',
+    in: 'test/integration',
+    testTimeoutMs: 30_000,
+    limitMs: 600_000,
+    workers: 2,
+    globalSetup: [postgres18],
+  },
+  {
+    name: 'postgres',
+    in: 'test/postgres',
+    testTimeoutMs: 60_000,
+    limitMs: 240_000,
+    workers: 2,
+    needsBuild: true,
+    globalSetup: [postgres15, postgres18],
+  },
+  {
+    name: 'pgbouncer',
+    in: 'test/pgbouncer',
+    testTimeoutMs: 30_000,
+    limitMs: 240_000,
+    workers: 2,
+    needsBuild: true,
+    globalSetup: [postgres18],
+    needs: { program: 'pgbouncer', install: 'apt-get install pgbouncer' },
+  },
+  {
+    name: 'processes',
+    in: 'test/processes',
+    testTimeoutMs: 60_000,
+    limitMs: 240_000,
+    workers: 1,
+    needsBuild: true,
+    globalSetup: [postgres18],
+  },
   {
     name: 'package',
     in: 'test/package',
@@ -38,7 +86,7 @@ export const vitestSuites = [
     limitMs: 240_000,
     workers: 2,
     needsBuild: true,
-    globalSetup: ['test/package/packed.setup.ts'],
+    globalSetup: ['test/package/packed.setup.ts', postgres18],
   },
 ]
 
@@ -69,7 +117,7 @@ export function filesOf(suite) {
 /** @returns {string[]} the test files that no suite runs */
 export function strayTestFiles() {
   const run = new Set([...vitestSuites, ...foundSuites()].flatMap(filesOf))
-  const folders = foldersOf('.').filter((folder) => folder !== 'node_modules' && folder !== 'dist')
+  const folders = foldersOf('.').filter((folder) => folder !== 'dist')
   return [...readdirSync(root).filter(isTestFile), ...folders.flatMap(testFilesIn)].filter((file) => !run.has(file))
 }
 
@@ -89,7 +137,7 @@ function foldersOf(folder) {
   const path = join(root, folder)
   if (!existsSync(path)) return []
   return readdirSync(path, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== 'node_modules')
     .map((entry) => join(folder, entry.name).split(sep).join('/'))
     .sort()
 }

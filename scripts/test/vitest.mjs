@@ -7,8 +7,9 @@ import process from 'node:process'
 
 import { root } from '../boot/common.mjs'
 import { run } from '../boot/run.mjs'
+import { findProgram } from './find-program.mjs'
 import { nodeBin } from './node-bin.mjs'
-import { broken, honest } from './result.mjs'
+import { absent, broken, honest } from './result.mjs'
 import { filesOf } from './vitest-suites.mjs'
 
 /**
@@ -18,9 +19,14 @@ import { filesOf } from './vitest-suites.mjs'
 
 /**
  * @param {import('./vitest-suites.mjs').VitestSuite} suite
+ * @param {{ isNamed?: boolean }} [how] whether somebody asked for just this suite: then what it needs must be there
  * @returns {Promise<Result>}
  */
-export async function runVitestSuite(suite) {
+export async function runVitestSuite(suite, { isNamed = false } = {}) {
+  if (suite.needs !== undefined && findProgram(suite.needs.program) === undefined) {
+    const why = `${suite.needs.program} is not installed; install it with: ${suite.needs.install}`
+    return isNamed ? broken(`the suite ${suite.name} cannot run: ${why}`) : absent(suite.in, why)
+  }
   const files = filesOf(suite)
   if (files.length === 0) return broken(`there is no test in ${suite.in}`)
   const folder = mkdtempSync(join(tmpdir(), 'millrace-test-'))

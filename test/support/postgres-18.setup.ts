@@ -1,0 +1,11 @@
+/** One PostgreSQL 18 for the tests of a suite. */
+
+import type { TestProject } from 'vitest/node'
+
+import { startPostgres } from './postgres-server.ts'
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const server = await startPostgres({ version: 18 })
+  project.provide('postgres18', server.url())
+  return () => server.close()
+}
