@@ -5,6 +5,12 @@ export function isProduction(): boolean {
   return process.env['NODE_ENV'] === 'production'
 }
 
+/** The database that the variable DATABASE_URL names, of whatever kind; undefined when it is not set or empty. */
+export function environmentDatabaseUrl(): string | undefined {
+  const url = process.env['DATABASE_URL']
+  return url === '' ? undefined : url
+}
+
 /** The resident memory of the process, in bytes. */
 export function residentMemoryBytes(): number {
   return process.memoryUsage.rss()

@@ -8,7 +8,13 @@ import type { Host } from './host.ts'
 export function uuidV7(host: Pick<Host, 'clock' | 'random'>): string {
   const bytes = host.random.bytes(16)
   const ms = host.clock.now()
-  for (let index = 0; index < 6; index++) bytes[index] = Math.floor(ms / 2 ** (8 * (5 - index))) % 256
+  const high = Math.floor(ms / 2 ** 32)
+  bytes[0] = high >>> 8
+  bytes[1] = high
+  bytes[2] = ms >>> 24
+  bytes[3] = ms >>> 16
+  bytes[4] = ms >>> 8
+  bytes[5] = ms
   return format(bytes, 7)
 }
 
@@ -24,9 +30,17 @@ export function isUuid(text: string): boolean {
   return UUID_PATTERN.test(text)
 }
 
+/** The text of each byte: looking it up is several times quicker than making it. */
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 function format(bytes: Uint8Array, version: number): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | (version << 4)
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
-  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  return `${hex(bytes, 0, 4)}-${hex(bytes, 4, 6)}-${hex(bytes, 6, 8)}-${hex(bytes, 8, 10)}-${hex(bytes, 10, 16)}`
+}
+
+function hex(bytes: Uint8Array, from: number, to: number): string {
+  let text = ''
+  for (let index = from; index < to; index++) text += HEX[bytes[index] ?? 0] ?? ''
+  return text
 }

@@ -1,5 +1,6 @@
 import { runInNewContext } from 'node:vm'
 
+import { stringify } from 'devalue'
 import { describe, expect, it } from 'vitest'
 
 import { decodeValue, encodeArgs, encodeValue, LARGE_VALUE_BYTES } from './args-codec.ts'
@@ -209,6 +210,17 @@ describe('encodeArgs', () => {
   })
 })
 
+describe('encodeValue', () => {
+  it('writes what a function without a result returns as devalue does', () => {
+    expect(encodeValue(undefined, 'result')).toEqual({
+      codec: 'devalue',
+      text: stringify(undefined),
+      bytes: 2,
+      isLarge: false,
+    })
+  })
+})
+
 describe('decodeValue', () => {
   const unreadable = expect.objectContaining({ code: 'ERR_VALUE_UNREADABLE' })
 
@@ -219,6 +231,7 @@ describe('decodeValue', () => {
     ['json', '[{"__proto__":{"isAdmin":true}}]'],
     ['json', String.raw`[{"\u005f_proto__":1}]`],
     ['json', String.raw`{"a":[{"_\u005Fproto\u005F_":1}]}`],
+    ['json', String.raw`[{"__\u0070roto__":1}]`],
     ['devalue', ''],
     ['devalue', 'null'],
     ['devalue', '5'],

@@ -43,6 +43,7 @@ export function encodeArgs(args: readonly unknown[]): MeasuredValue {
  * @throws `ERR_VALUE_UNSUPPORTED` with the path of what cannot be kept, `ERR_ARGS_TOO_LARGE` above 1 MiB.
  */
 export function encodeValue(value: unknown, rootName: string): MeasuredValue {
+  if (value === undefined) return NOTHING
   const { isJson } = inspectValue(value, rootName)
   const encoded = encode(value, isJson, rootName)
   const bytes = Buffer.byteLength(encoded.text)
@@ -52,6 +53,9 @@ export function encodeValue(value: unknown, rootName: string): MeasuredValue {
   }
   return { codec: encoded.codec, text: encoded.text, bytes, isLarge: bytes > LARGE_VALUE_BYTES }
 }
+
+/** What most jobs return. */
+const NOTHING: MeasuredValue = Object.freeze({ codec: 'devalue', text: '-1', bytes: 2, isLarge: false })
 
 function encode(value: unknown, isJson: boolean, rootName: string): EncodedValue {
   try {
@@ -129,12 +133,14 @@ export function decodeValue(encoded: EncodedValue): unknown {
 
 function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text)
-  if (MAY_HOLD_PROTO_KEY.test(text)) refuseProtoKeys(value)
+  if (mayHoldProtoKey(text)) refuseProtoKeys(value)
   return value
 }
 
-/** The key as it is, or any escape of its first character. */
-const MAY_HOLD_PROTO_KEY = /__proto__|\\u005f/i
+/** Whether the key is there as it is, or with an escape of any of its characters. */
+function mayHoldProtoKey(json: string): boolean {
+  return json.includes('__proto__') || json.includes('\\u00')
+}
 
 /** An own key `__proto__` is harmless until somebody copies it with an assignment, which sets a prototype. */
 function refuseProtoKeys(root: unknown): void {

@@ -9,12 +9,16 @@ class Running implements CurrentJob {
   readonly queue = 'default'
   readonly attempt = 1
   readonly maxAttempts = 3
-  readonly signal = new AbortController().signal
+  readonly #controller = new AbortController()
   readonly notes: unknown[] = []
   readonly id: string
 
   constructor(id: string) {
     this.id = id
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
   }
 
   progress(fraction: number): void {
@@ -61,5 +65,21 @@ describe('currentJob', () => {
       expect([attempt, signal]).toEqual([1, running.signal])
     })
     expect(running.notes).toEqual([0.5, 'half', ['tx', 1], [expect.any(Function), []]])
+  })
+
+  it('is the same object each time, and makes no signal before it is read', () => {
+    let made = 0
+    class Unobserved extends Running {
+      override get signal(): AbortSignal {
+        made += 1
+        return new AbortController().signal
+      }
+    }
+    runInJob(new Unobserved('a'), () => {
+      const current = currentJob()
+      expect([current === currentJob(), Object.isFrozen(current), made]).toEqual([true, true, 0])
+      expect(current.signal.aborted).toBe(false)
+    })
+    expect(made).toBe(1)
   })
 })

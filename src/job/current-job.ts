@@ -46,7 +46,13 @@ export type EnqueueByReference = <Fn extends JobFunction>(
   options?: EnqueueOptions,
 ) => Promise<JobHandle<ResultOf<JobModules, Fn>>>
 
-const running = new AsyncLocalStorage<CurrentJob>()
+/** A running job, and what its code sees of it once it has asked: most jobs never do. */
+interface Context {
+  readonly current: CurrentJob
+  shown: CurrentJob | undefined
+}
+
+const running = new AsyncLocalStorage<Context>()
 
 /**
  * The job that this code runs in, also after any `await` and in callbacks.
@@ -54,14 +60,15 @@ const running = new AsyncLocalStorage<CurrentJob>()
  * @throws `ERR_NOT_IN_JOB` outside of a job.
  */
 export function currentJob(): CurrentJob {
-  const current = running.getStore()
-  if (current === undefined) {
+  const context = running.getStore()
+  if (context === undefined) {
     throw jobError(
       'ERR_NOT_IN_JOB',
       'currentJob() was called outside of a job; call it in a function that a runner runs, not while a module is loaded',
     )
   }
-  return current
+  context.shown ??= bound(context.current)
+  return context.shown
 }
 
 /**
@@ -69,8 +76,12 @@ export function currentJob(): CurrentJob {
  *
  * @param current Methods of a class are fine: they are called on `current`, however the job's code takes them.
  */
-export function runInJob<Result>(current: CurrentJob, fn: () => Result): Result {
-  return running.run(bound(current), fn)
+export function runInJob<Args extends readonly unknown[], Result>(
+  current: CurrentJob,
+  fn: (...args: Args) => Result,
+  ...args: Args
+): Result {
+  return running.run({ current, shown: undefined }, fn, ...args)
 }
 
 function bound(current: CurrentJob): CurrentJob {
@@ -80,7 +91,10 @@ function bound(current: CurrentJob): CurrentJob {
     queue: current.queue,
     attempt: current.attempt,
     maxAttempts: current.maxAttempts,
-    signal: current.signal,
+    // Not before it is read: a signal costs more than all the rest.
+    get signal() {
+      return current.signal
+    },
     progress: current.progress.bind(current),
     log: current.log.bind(current),
     // Binding loses the type parameters of a generic function, nothing else.

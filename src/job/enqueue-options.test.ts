@@ -122,6 +122,11 @@ describe('parseEnqueueOptions', () => {
   it('refuses what is not available yet', () => {
     const refusal = expect.objectContaining({ code: 'ERR_NOT_AVAILABLE' })
     expect(() => parseEnqueueOptions({ unique: { by: 'args', onConflict: 'ignore' } })).toThrow(refusal)
-    expect(() => parseEnqueueOptions({ tx: {} })).toThrow('option "tx" of enqueue is not available yet')
+  })
+
+  it('passes a transaction on as it is', () => {
+    const tx = { query: () => {} }
+    expect(parseEnqueueOptions({ tx }).tx).toBe(tx)
+    expect(parseEnqueueOptions({ tx: undefined }).tx).toBeUndefined()
   })
 })

@@ -37,8 +37,17 @@ export interface EnqueueOptions {
   readonly tags?: readonly string[] | undefined
   /** Any UUID: enqueueing the same id again stores nothing while the job's record is kept. Default: a new UUID of version 7. */
   readonly id?: string | undefined
-  /** An open transaction of the user's own, on the database that holds the jobs: the job exists when it commits. */
+  /**
+   * An open transaction of your own, on the database that holds the jobs: the job exists when you commit, and never when you
+   * roll back. What the library of your database calls the transaction, or its connection with one open.
+   */
   readonly tx?: unknown
+}
+
+/** The options of `enqueueSync`. */
+export interface EnqueueSyncOptions extends EnqueueOptions {
+  /** Your connection of better-sqlite3 or `node:sqlite`, on the file that holds the jobs; with a transaction open or without. */
+  readonly tx: object
 }
 
 /** {@link EnqueueOptions}, read. Undefined is what the caller left out. */
@@ -54,6 +63,7 @@ export interface ParsedEnqueueOptions {
   readonly tags: readonly string[]
   /** In lower case. */
   readonly id: string | undefined
+  readonly tx: unknown
 }
 
 const NAMES: readonly (keyof EnqueueOptions)[] = [
@@ -82,6 +92,7 @@ const NO_OPTIONS: ParsedEnqueueOptions = Object.freeze({
   key: undefined,
   tags: Object.freeze([]),
   id: undefined,
+  tx: undefined,
 })
 
 const MOST_TAGS = 20
@@ -92,7 +103,7 @@ const LATEST_TIME_MS = 253_402_300_799_999
 /**
  * Reads the options of `enqueue`.
  *
- * @throws `ERR_BAD_OPTIONS` with every problem at once; `ERR_NOT_AVAILABLE` for `unique` and `tx`.
+ * @throws `ERR_BAD_OPTIONS` with every problem at once; `ERR_NOT_AVAILABLE` for `unique`.
  */
 export function parseEnqueueOptions(options: EnqueueOptions | undefined): ParsedEnqueueOptions {
   if (options === undefined) return NO_OPTIONS
@@ -108,10 +119,10 @@ export function parseEnqueueOptions(options: EnqueueOptions | undefined): Parsed
     key: readKey(reader),
     tags: readTags(reader),
     id: readId(reader),
+    tx: reader.get('tx'),
   }
   if (problems.length > 0) throw jobError('ERR_BAD_OPTIONS', listProblems('enqueue', problems))
   if (reader.get('unique') !== undefined) throw notAvailableError('option "unique" of enqueue')
-  if (reader.get('tx') !== undefined) throw notAvailableError('option "tx" of enqueue')
   return parsed
 }
 

@@ -27,8 +27,12 @@ export function ownIdentity(): ProcessIdentity {
  * now, or a later one has.
  */
 export function isCertainlyGone(other: ProcessIdentity, own: ProcessIdentity): boolean {
-  if (own.pidScope === null || own.pidScope !== other.pidScope || other.pidStart === null) return false
-  return startOf(other.pid) !== other.pidStart
+  return isNeighbour(other, own) && startOf(other.pid) !== other.pidStart
+}
+
+/** Whether a look at the process table of this process tells of `other`. */
+export function isNeighbour(other: ProcessIdentity, own: ProcessIdentity): boolean {
+  return own.pidScope !== null && own.pidScope === other.pidScope && other.pidStart !== null
 }
 
 function ownPidScope(): string | null {

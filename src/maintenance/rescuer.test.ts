@@ -38,13 +38,17 @@ describe('isDead', () => {
   })
 })
 
-function aRescuer(nodes: () => readonly NodeRecord[]) {
+function aRescuer(nodes: () => readonly NodeRecord[], everyMs?: number) {
   const host = testHost()
+  let reads = 0
   const rescued: string[] = []
   const errors: unknown[] = []
   const failing = new Set<string>()
   const store = aStore({
-    readNodes: async () => nodes(),
+    readNodes: async () => {
+      reads += 1
+      return nodes()
+    },
     rescueNode: async ({ node }) => {
       if (failing.has(node)) throw new Error(`${node} cannot be freed`)
       return { requeued: [], failed: [], cancelled: [] }
@@ -54,11 +58,11 @@ function aRescuer(nodes: () => readonly NodeRecord[]) {
     store,
     node: 'self',
     identity: own,
-    everyMs: 1_000,
+    everyMs,
     onRescued: ({ id }) => rescued.push(id),
     onError: (error) => errors.push(error),
   })
-  return { host, rescuer, rescued, errors, failing }
+  return { host, rescuer, rescued, errors, failing, reads: () => reads }
 }
 
 describe('Rescuer', () => {
@@ -66,9 +70,10 @@ describe('Rescuer', () => {
     const nodes = [silent({ id: 'self' }), silent({ id: 'silent' }), silent({ id: 'dead', isDead: true })]
     const { rescuer, host, rescued } = aRescuer(() => nodes)
     await rescuer.start()
-    await host.clock.advance(9_500)
+    await host.clock.advance(9_999)
     expect(rescued).toEqual([])
-    await host.clock.advance(1_000)
+    // It reads when the silence is long enough, and not only at its steady pace.
+    await host.clock.advance(1)
     expect(rescued[0]).toBe('silent')
     expect(new Set(rescued)).toEqual(new Set(['silent']))
   })
@@ -88,9 +93,46 @@ describe('Rescuer', () => {
     const { rescuer, host, rescued, errors, failing } = aRescuer(() => [silent({ id: 'bad' }), silent({ id: 'good' })])
     failing.add('bad')
     await rescuer.start()
-    await host.clock.advance(10_500)
+    await host.clock.advance(10_000)
     expect(rescued).toContain('good')
-    expect(errors.length).toBeGreaterThan(0)
+    expect(errors.length).toBe(1)
+    failing.clear()
+    await host.clock.advance(1_000)
+    expect(rescued).toContain('bad')
+  })
+
+  it('reads the nodes every three seconds, and nothing between', async () => {
+    let beatSeq = 1
+    const { rescuer, host, reads } = aRescuer(() => [
+      silent({ id: 'far', beatSeq: beatSeq++ }),
+      silent({ ...own, id: 'here', beatSeq }),
+    ])
+    await rescuer.start()
+    await host.clock.advance(30_000)
+    expect(reads()).toBe(11)
+  })
+
+  it.runIf(own.pidScope !== null)('frees a node of this host as soon as its process is gone', async () => {
+    const here = aNode({ ...own, id: 'here' })
+    const { rescuer, host, rescued, reads } = aRescuer(() => [here])
+    await rescuer.start()
+    await host.clock.advance(1_000)
+    expect([rescued, reads()]).toEqual([[], 1])
+    Object.assign(here, { pid: 2 ** 22 + 1 })
+    await host.clock.advance(250)
+    expect([rescued, reads()]).toEqual([['here'], 2])
+  })
+
+  it.runIf(own.pidScope !== null)('does not hurry when a node that is gone cannot be freed', async () => {
+    const gone = aNode({ ...own, id: 'gone', pid: 2 ** 22 + 1 })
+    const { rescuer, host, rescued, failing, reads } = aRescuer(() => [gone])
+    failing.add('gone')
+    await rescuer.start()
+    await host.clock.advance(5_000)
+    expect(reads()).toBe(6)
+    failing.clear()
+    await host.clock.advance(1_000)
+    expect(rescued).toEqual(['gone'])
   })
 
   it('goes on after a store that failed, and ends when it is stopped', async () => {
@@ -100,7 +142,7 @@ describe('Rescuer', () => {
       looks += 1
       if (isDown) throw new Error('down')
       return []
-    })
+    }, 1_000)
     await rescuer.start()
     isDown = false
     await host.clock.advance(2_000)

@@ -5,11 +5,18 @@
  * A node is dead when it is certainly gone (same boot and pid namespace, no such process), or when it has been silent for
  * long enough *by the store's clock and by this node's own watch*: either clock alone may jump, and a database that was away
  * makes everybody look silent.
+ *
+ *     reading all nodes ──every 3 s, sooner when a silence is about to be long enough──▶ reading …
+ *          ▲        │ the nodes that share this host
+ *          │        ▼
+ *          └─ gone ─ looking at their processes, four times a second, without a query
+ *
+ * A read that failed, or a node that could not be freed, is tried again after a second.
  */
 
 import type { Host, Timer } from '../host/host.ts'
 import type { NodeRecord, RescueAnswer, Store } from '../store/store.ts'
-import { isCertainlyGone, type ProcessIdentity } from './process-identity.ts'
+import { isCertainlyGone, isNeighbour, type ProcessIdentity } from './process-identity.ts'
 
 /** What was seen of a node's beat. */
 export interface Observation {
@@ -27,13 +34,16 @@ export interface RescuerOptions {
   readonly onError: (error: unknown) => void
   /** How long a node may be silent. Default: 10,000. */
   readonly deadAfterMs?: number | undefined
-  /** How often it looks. Default: 500, so that jobs of a process that died on this host run again within a second. */
+  /** How often it reads the nodes. Default: 3,000. */
   readonly everyMs?: number | undefined
+  /** How often it looks at the processes of this host, so that their jobs run again within a second. Default: 250. */
+  readonly neighboursEveryMs?: number | undefined
   /** A job is set aside as failed after this many crashes. Default: 3. */
   readonly quarantineAfter?: number | undefined
 }
 
 const DEAD_AFTER_MS = 10_000
+const RETRY_MS = 1_000
 
 /** Judges one node by what was seen of it. Pure but for the look at the process table. */
 export function isDead(
@@ -44,19 +54,24 @@ export function isDead(
   deadAfterMs: number,
 ): boolean {
   if (isCertainlyGone(node, own)) return true
-  return (
-    seen !== undefined &&
-    seen.beatSeq === node.beatSeq &&
-    now - seen.since >= deadAfterMs &&
-    node.beatAgeMs >= deadAfterMs
-  )
+  return silenceLeftMs(node, seen, now, deadAfterMs) <= 0
+}
+
+/** How long a node may go on being silent until it is dead. */
+function silenceLeftMs(node: NodeRecord, seen: Observation | undefined, now: number, deadAfterMs: number): number {
+  if (seen === undefined || seen.beatSeq !== node.beatSeq) return deadAfterMs
+  return deadAfterMs - Math.min(now - seen.since, node.beatAgeMs)
 }
 
 /** Looks for dead nodes at a steady pace. */
 export class Rescuer {
   readonly #host: Host
   readonly #options: RescuerOptions
+  readonly #deadAfterMs: number
   readonly #seen = new Map<string, Observation>()
+  /** The living nodes of this host, as of the last read. */
+  #neighbours: readonly NodeRecord[] = []
+  #readAt = 0
   #timer: Timer | undefined
   #isStopped = false
   #underWay: Promise<void> = Promise.resolve()
@@ -64,11 +79,12 @@ export class Rescuer {
   constructor(host: Host, options: RescuerOptions) {
     this.#host = host
     this.#options = options
+    this.#deadAfterMs = options.deadAfterMs ?? DEAD_AFTER_MS
   }
 
-  /** Looks once now, then again and again. Resolves after the first look. */
+  /** Reads the nodes once now, then again and again. Resolves after the first time. */
   async start(): Promise<void> {
-    await this.#tick()
+    await this.#read()
   }
 
   async stop(): Promise<void> {
@@ -77,41 +93,77 @@ export class Rescuer {
     await this.#underWay
   }
 
-  #tick(): Promise<void> {
+  #read(): Promise<void> {
     this.#underWay = this.#look()
-      .catch((error: unknown) => this.#options.onError(error))
-      .then(() => {
-        if (this.#isStopped) return
-        this.#timer = this.#host.clock.after(this.#options.everyMs ?? 500, () => void this.#tick(), {
-          keepAlive: false,
-        })
+      .catch((error: unknown) => {
+        this.#options.onError(error)
+        this.#neighbours = []
+        return RETRY_MS
+      })
+      .then((againInMs) => {
+        this.#readAt = this.#host.clock.monotonic() + againInMs
+        this.#arm()
       })
     return this.#underWay
   }
 
-  async #look(): Promise<void> {
+  /** Until the next read only the processes of this host are looked at. */
+  #arm(): void {
+    if (this.#isStopped) return
+    const untilReadMs = this.#readAt - this.#host.clock.monotonic()
+    const neighboursMs = this.#neighbours.length > 0 ? (this.#options.neighboursEveryMs ?? 250) : Infinity
+    const tick = (): void => {
+      const { identity } = this.#options
+      const isDue = this.#host.clock.monotonic() >= this.#readAt
+      if (isDue || this.#neighbours.some((node) => isCertainlyGone(node, identity))) void this.#read()
+      else this.#arm()
+    }
+    this.#timer = this.#host.clock.after(Math.max(0, Math.min(untilReadMs, neighboursMs)), tick, { keepAlive: false })
+  }
+
+  /** Answers in how many milliseconds to read again. */
+  async #look(): Promise<number> {
+    const { node: self, identity, neighboursEveryMs } = this.#options
     const nodes = await this.#options.store.readNodes()
     const now = this.#host.clock.monotonic()
     const alive = new Set<string>()
+    const neighbours: NodeRecord[] = []
+    let againInMs = this.#options.everyMs ?? 3_000
     for (const node of nodes) {
-      if (node.isDead || node.id === this.#options.node) continue
+      if (node.isDead || node.id === self) continue
       alive.add(node.id)
       const seen = this.#seen.get(node.id)
-      if (isDead(node, seen, now, this.#options.identity, this.#options.deadAfterMs ?? DEAD_AFTER_MS))
-        // One that cannot be freed now must not keep the others waiting.
-        await this.#rescue(node).catch((error: unknown) => this.#options.onError(error))
-      else if (seen?.beatSeq !== node.beatSeq) this.#seen.set(node.id, { beatSeq: node.beatSeq, since: now })
+      if (seen?.beatSeq !== node.beatSeq) this.#seen.set(node.id, { beatSeq: node.beatSeq, since: now })
+      if (isDead(node, seen, now, identity, this.#deadAfterMs)) {
+        const isFreed = await this.#rescue(node)
+        if (!isFreed) againInMs = Math.min(againInMs, RETRY_MS)
+      } else {
+        const leftMs = silenceLeftMs(node, seen, now, this.#deadAfterMs)
+        againInMs = Math.min(againInMs, Math.max(leftMs, neighboursEveryMs ?? 250))
+        if (isNeighbour(node, identity)) neighbours.push(node)
+      }
     }
     for (const id of this.#seen.keys()) if (!alive.has(id)) this.#seen.delete(id)
+    this.#neighbours = neighbours
+    return againInMs
   }
 
-  async #rescue(node: NodeRecord): Promise<void> {
+  /** Answers false when the node has still to be freed, or may have to be. One that cannot be must not keep others waiting. */
+  async #rescue(node: NodeRecord): Promise<boolean> {
     this.#host.trace.point('rescuer.rescue', node.id)
-    const answer = await this.#options.store.rescueNode({
-      node: node.id,
-      beatSeq: node.beatSeq,
-      quarantineAfter: this.#options.quarantineAfter ?? 3,
-    })
-    if (answer !== null) this.#options.onRescued(node, answer)
+    const { store, quarantineAfter, onRescued, onError } = this.#options
+    try {
+      const answer = await store.rescueNode({
+        node: node.id,
+        beatSeq: node.beatSeq,
+        quarantineAfter: quarantineAfter ?? 3,
+      })
+      if (answer === null) return false
+      onRescued(node, answer)
+      return true
+    } catch (error) {
+      onError(error)
+      return false
+    }
   }
 }

@@ -128,6 +128,19 @@ describe('AckWriter', () => {
     expect(last?.logs).toEqual([])
   })
 
+  it('keeps the text of an end while the store lets nobody in, and writes it afterwards', async () => {
+    let failuresLeft = 3
+    const { writer, host, batches } = aWriter(() => {
+      if (failuresLeft-- > 0) throw storeError('ERR_STORE_OPEN', 'the password was changed')
+      return TAKEN
+    })
+    writer.write([aFinishedJob(), aFinishedJob()])
+    await host.clock.advance(10_000)
+    expect(batches.map((batch) => batch.length)).toEqual([2, 2, 2, 2])
+    expect(batches[3]?.map(({ ending }) => ending)).toEqual(batches[0]?.map(({ ending }) => ending))
+    expect(writer.size).toBe(0)
+  })
+
   it('tells each end once when the store goes away between the parts of a refused batch', async () => {
     let calls = 0
     const { writer, host, acked } = aWriter((acks) => {
@@ -169,6 +182,10 @@ describe('AckWriter', () => {
   it('says when the outbox has room again', async () => {
     const first = gate<AckAnswer>()
     const { writer } = aWriter(() => first.passed, 2)
+    expect(writer.whenRoom()).toBeUndefined()
+    writer.write([aFinishedJob(), aFinishedJob()])
+    await settled()
+    // The batch under way is not in it any more.
     expect(writer.whenRoom()).toBeUndefined()
     writer.write([aFinishedJob(), aFinishedJob()])
     let hasRoom = false

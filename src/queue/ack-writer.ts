@@ -13,7 +13,7 @@
 
 import type { Host } from '../host/host.ts'
 import type { ClaimedJob } from '../job/job.ts'
-import { isRetryable } from '../store/errors.ts'
+import { isAboutContent } from '../store/errors.ts'
 import type { Ack, AckAnswer, Store } from '../store/store.ts'
 import { ExponentialWait } from './exponential-wait.ts'
 import { toAck, type FinishedJob } from './finished-job.ts'
@@ -30,19 +30,25 @@ export interface AckWriterOptions {
   ) => void
   /** The store failed; the writer tries again by itself unless `isLost` says that it gave up. */
   readonly onError: (error: unknown) => void
-  /** How many finished jobs may wait. Default: 1,000. */
+  /** How many finished jobs may wait, besides the batch under way. Default: 1,000. */
   readonly outboxSize?: number | undefined
 }
 
 /** The most acks in one transaction. */
 const BATCH_SIZE = 1_000
 
+/** What the store answers about nearly every end. */
+const TAKEN = { isStale: false, isCancelled: false } as const
+
 /** Writes ends of attempts and hands jobs back. One per node. */
 export class AckWriter {
   readonly #host: Host
   readonly #options: AckWriterOptions
   readonly #outboxSize: number
+  /** What waits for the batch under way to be answered. */
   readonly #outbox: FinishedJob[] = []
+  /** How many are in the batch under way. */
+  #writing = 0
   readonly #returns = new Set<Promise<void>>()
   #underWay: Promise<void> | undefined
   #isAbandoned = false
@@ -56,7 +62,7 @@ export class AckWriter {
 
   /** How many finished jobs wait or are being written. */
   get size(): number {
-    return this.#outbox.length
+    return this.#outbox.length + this.#writing
   }
 
   /** Takes finished jobs. Always accepts; who wants to be polite awaits {@link whenRoom} before asking for more. */
@@ -108,10 +114,12 @@ export class AckWriter {
 
   async #drain(): Promise<void> {
     while (this.#outbox.length > 0) {
-      const batch = this.#outbox.slice(0, BATCH_SIZE)
-      await this.#writeBatch(batch)
-      this.#outbox.splice(0, batch.length)
+      const batch = this.#outbox.splice(0, BATCH_SIZE)
+      this.#writing = batch.length
+      // While it is written, the next one gathers.
       this.#makeRoom()
+      await this.#writeBatch(batch)
+      this.#writing = 0
     }
   }
 
@@ -138,7 +146,7 @@ export class AckWriter {
     try {
       answer = await this.#options.store.ackJobs(batch.map((finished) => toAck(finished, now)))
     } catch (error) {
-      if (isRetryable(error)) throw error
+      if (!isAboutContent(error)) throw error
       this.#options.onError(error)
       return false
     }
@@ -147,12 +155,14 @@ export class AckWriter {
   }
 
   #settle(batch: readonly FinishedJob[], answer: AckAnswer): void {
+    const { ledger, onAcked } = this.#options
     const stale = new Set(answer.stale)
     const cancelled = new Set(answer.cancelled)
-    this.#options.ledger.remove(batch.map(({ job }) => job))
+    ledger.remove(batch.map(({ job }) => job))
+    const isPlain = stale.size === 0 && cancelled.size === 0
     for (const finished of batch) {
-      const isStale = stale.has(finished.job.id)
-      this.#options.onAcked(finished, { isStale, isCancelled: cancelled.has(finished.job.id) })
+      const { id } = finished.job
+      onAcked(finished, isPlain ? TAKEN : { isStale: stale.has(id), isCancelled: cancelled.has(id) })
     }
   }
 

@@ -14,7 +14,7 @@ function judge(end: HandlerEnd, rest: Partial<EndingFacts> = {}) {
     stopReason: undefined,
     backoff: { baseMs: 1_000, factor: 2, maxMs: 60_000 },
     random: testHost().random,
-    onBackoffProblem: (sentence) => problems.push(sentence),
+    onBackoffProblem: (_job, sentence) => problems.push(sentence),
     ...rest,
   })
 }

@@ -25,7 +25,7 @@ export interface EndingFacts {
   readonly stopReason: StopReason | undefined
   readonly backoff: BackoffPolicy | undefined
   readonly random: Pick<Random, 'float'>
-  readonly onBackoffProblem: (sentence: string) => void
+  readonly onBackoffProblem: (job: ClaimedJob, sentence: string) => void
 }
 
 /** What becomes of a job whose handler ended; `returned` means that it goes back unrun. */
@@ -80,6 +80,8 @@ function judgeOutcome(facts: EndingFacts, outcome: Outcome): Judgement {
 
 /** The effects of the handler have happened, so a result that cannot be kept does not make it fail. */
 function complete(value: unknown): AttemptEnding {
+  // The result of most handlers: read back, nothing stored is undefined too.
+  if (value === undefined) return { type: 'completed', result: null, error: null }
   try {
     const { codec, text } = encodeValue(value, 'result')
     return { type: 'completed', result: { codec, text }, error: null }
@@ -92,7 +94,11 @@ function retryOrFail(facts: EndingFacts, error: ErrorRecord, delayMs: number | n
   const { job, backoff, random, onBackoffProblem } = facts
   if (job.attempt >= job.maxAttempts) return { type: 'failed', error }
   const policy = job.backoff ?? backoff ?? DEFAULT_BACKOFF
-  return { type: 'retry', error, delayMs: delayMs ?? nextDelayMs(policy, job.attempt, random, onBackoffProblem) }
+  return {
+    type: 'retry',
+    error,
+    delayMs: delayMs ?? nextDelayMs(policy, job.attempt, random, (sentence) => onBackoffProblem(job, sentence)),
+  }
 }
 
 function timeoutRecord(timeoutMs: number, end: HandlerEnd): ErrorRecord {

@@ -43,7 +43,7 @@ function aSink(): JobSink & { readonly jobs: ClaimedJob[]; isAlive: boolean } {
 
 /** An answer without jobs after a search that came to its end, but for what is given. */
 function anAnswer(rest: Partial<ClaimAnswer> = {}): ClaimAnswer {
-  return { jobs: [], broken: [], nextDueInMs: null, unfinished: [], isFenced: false, ...rest }
+  return { jobs: [], broken: [], nextDueInMs: null, lookAgainInMs: null, unfinished: [], isFenced: false, ...rest }
 }
 
 /** As many jobs as are asked for, for each queue. */
@@ -106,6 +106,24 @@ describe('Claimer', () => {
     expect(claims.length).toBe(1)
     await host.clock.advance(1)
     expect(claims).toEqual([[{ queue: 'default', count: 1 }], [{ queue: 'default', count: 2 }]])
+  })
+
+  it('asks a dry queue again when the store advised it, and takes its newest advice', async () => {
+    const advice = [5, 5, null]
+    const { claimer, claims, host } = aClaimer(() => anAnswer({ lookAgainInMs: advice.shift() ?? null }))
+    claimer.attach('default', aSink())
+    claimer.ask('default', 1)
+    await host.clock.advance(4)
+    claimer.ask('default', 1)
+    expect(claims.length).toBe(1)
+    await host.clock.advance(1)
+    expect(claims.length).toBe(2)
+    await host.clock.advance(5)
+    expect(claims.length).toBe(3)
+    await host.clock.advance(999)
+    expect(claims.length).toBe(3)
+    await host.clock.advance(1)
+    expect(claims.length).toBe(4)
   })
 
   it('asks a dry queue at once when a job was enqueued there, and no other', async () => {
@@ -220,6 +238,47 @@ describe('Claimer', () => {
     expect(successor.jobs).toEqual(jobs.slice(0, 1))
     expect(given).toEqual(jobs.slice(1))
     expect(ledger.size).toBe(1)
+  })
+
+  it('lets a producer take back what is not being claimed yet', async () => {
+    const first = gate<ClaimAnswer>()
+    const { claimer, claims, given } = aClaimer((request) => (claims.length === 1 ? first.passed : plenty(request)))
+    const sink = aSink()
+    claimer.attach('default', sink)
+    claimer.ask('default', 5)
+    claimer.ask('default', -2)
+    await settled()
+    expect(claims).toEqual([[{ queue: 'default', count: 3 }]])
+    // What is being claimed comes all the same, and to the one who asked; later demand is met by it first.
+    claimer.ask('default', -2)
+    first.open(anAnswer({ jobs: [aClaimedJob(), aClaimedJob(), aClaimedJob()] }))
+    await settled()
+    expect([sink.jobs.length, given, claimer.demandOf('default')]).toEqual([3, [], 0])
+    claimer.ask('default', 2)
+    await settled()
+    expect(claims.length).toBe(1)
+    claimer.ask('default', 1)
+    await settled()
+    expect(claims[1]).toEqual([{ queue: 'default', count: 1 }])
+  })
+
+  it('brings the demand of a queue up to date before a claim that it makes anyway, and only then', async () => {
+    const { claimer, claims } = aClaimer(plenty)
+    let updates = 0
+    claimer.attach('default', aSink(), () => {
+      updates += 1
+      claimer.ask('default', updates === 1 ? 9 : -1)
+    })
+    claimer.attach('other', aSink())
+    claimer.ask('other', 1)
+    await settled()
+    expect(updates).toBe(0)
+    claimer.ask('default', 1)
+    await settled()
+    expect(claims[1]).toEqual([{ queue: 'default', count: 10 }])
+    claimer.ask('default', 1)
+    await settled()
+    expect([updates, claims.length]).toEqual([2, 2])
   })
 
   it('waits longer after each failure of the store, within bounds, and recovers', async () => {

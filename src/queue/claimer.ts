@@ -16,7 +16,8 @@
  * however many claims it takes, asks for another one.
  *
  * Demand is counted in units. Each unit a producer asks for is claimed at most once, so a node never holds more than its
- * consumers asked for, plus prefetch. Jobs for a producer that died meanwhile go to its successor as far as that one asked,
+ * consumers asked for, plus prefetch. A producer asks on while its last jobs are handed out, so the next claim is under way
+ * before it runs out. Jobs for a producer that died meanwhile go to its successor as far as that one asked,
  * and back to the store otherwise.
  */
 
@@ -53,17 +54,31 @@ export interface ClaimerOptions {
   readonly onBroken: (
     jobs: readonly { readonly id: string; readonly queue: string; readonly error: ErrorRecord }[],
   ) => void
-  /** How long a dry queue with open demand waits for a hint before it is asked again. Default: 1,000. */
+  /**
+   * How long a dry queue with open demand waits for a hint before it is asked again, where the store has no better advice.
+   * Default: 1,000.
+   */
   readonly pollMs?: number | undefined
 }
 
+const DEFAULT_POLL_MS = 1_000
+
 type State = 'idle' | 'claiming' | 'backoff' | 'stopped'
 
+/** A producer's place here; a new one for each life of it. */
 interface Line {
-  sink: JobSink
-  /** Units asked for and not yet claimed. */
+  readonly sink: JobSink
+  /** Brings the demand up to date; called before a claim that is made for it anyway. */
+  readonly update: () => void
+  /** Units asked for and not yet claimed; below 0 when some were taken back while they were being claimed. */
   demand: number
   isDry: boolean
+}
+
+/** What one claim asks for of one queue. */
+interface Want {
+  readonly queue: string
+  readonly count: number
 }
 
 /** Gathers demand, claims, hands out. One per node. */
@@ -80,31 +95,40 @@ export class Claimer {
   readonly #searches = new Map<string, number>()
   #timer: Timer | undefined
   #timerAt = Infinity
+  /** How long to wait for a hint, as the last answer advised. */
+  #lookAgainInMs: number
   #settled: Promise<void> = Promise.resolve()
 
   constructor(host: Host, options: ClaimerOptions) {
     this.#host = host
     this.#options = options
     this.#wait = new ExponentialWait(host, { baseMs: 100, maxMs: 5_000 })
+    this.#lookAgainInMs = options.pollMs ?? DEFAULT_POLL_MS
   }
 
-  /** A producer began (again): what an earlier one of that queue asked for is void. */
-  attach(queue: string, sink: JobSink): void {
-    this.#lines.set(queue, { sink, demand: 0, isDry: false })
+  /**
+   * A producer began (again): what an earlier one of that queue asked for is void.
+   *
+   * @param update Called when a claim is about to be sent in which the queue has demand: the moment to ask for more, or to
+   *   take back, by `ask`.
+   */
+  attach(queue: string, sink: JobSink, update: () => void = () => {}): void {
+    this.#lines.set(queue, { sink, update, demand: 0, isDry: false })
   }
 
-  /** A producer's consumers want `count` more jobs. */
+  /** A producer wants `count` more jobs; below 0, so many fewer. Units that are being claimed come all the same. */
   ask(queue: string, count: number): void {
     const line = this.#lines.get(queue)
-    if (line === undefined || count <= 0) return
+    if (line === undefined) return
     line.demand += count
+    if (count <= 0 || line.demand <= 0) return
     if (!line.isDry) this.#schedule()
-    else this.#armTimer(this.#options.pollMs ?? 1_000)
+    else this.#armTimer(this.#lookAgainInMs)
   }
 
   /** The unmet demand of a queue. */
   demandOf(queue: string): number {
-    return this.#lines.get(queue)?.demand ?? 0
+    return Math.max(0, this.#lines.get(queue)?.demand ?? 0)
   }
 
   /** Something may have changed in the store; `queue` narrows it to one queue. */
@@ -144,9 +168,14 @@ export class Claimer {
   }
 
   async #claim(): Promise<void> {
-    const wants: { queue: string; count: number }[] = []
+    const lines: Line[] = []
+    const wants: Want[] = []
     for (const [queue, line] of this.#lines) {
-      if (line.demand > 0 && !line.isDry && line.sink.isAlive) wants.push({ queue, count: line.demand })
+      if (line.demand <= 0 || line.isDry || !line.sink.isAlive) continue
+      line.update()
+      if (line.demand <= 0) continue
+      lines.push(line)
+      wants.push({ queue, count: line.demand })
     }
     if (wants.length === 0) return
     this.#state = 'claiming'
@@ -155,7 +184,7 @@ export class Claimer {
       this.#host.trace.point('claimer.claim', wants)
       const answer = await this.#options.store.claimJobs({ node: this.#options.node, wants })
       this.#wait.reset()
-      this.#handOut(answer, wants)
+      this.#handOut(answer, wants, lines)
       this.#leave('claiming', 'idle')
       if (answer.isFenced) this.#options.onFenced()
       else this.#schedule()
@@ -173,18 +202,20 @@ export class Claimer {
     }
   }
 
-  #handOut(answer: ClaimAnswer, wants: readonly { queue: string; count: number }[]): void {
+  #handOut(answer: ClaimAnswer, wants: readonly Want[], askers: readonly Line[]): void {
     const byQueue = new Map<string, ClaimedJob[]>()
     for (const job of answer.jobs) {
       const jobs = byQueue.get(job.queue)
       if (jobs === undefined) byQueue.set(job.queue, [job])
       else jobs.push(job)
     }
-    for (const { queue, count } of wants) {
+    for (const [index, { queue, count }] of wants.entries()) {
       const jobs = byQueue.get(queue) ?? []
       const line = this.#lines.get(queue)
-      const wanted = this.#state === 'stopped' ? 0 : (line?.demand ?? 0)
-      const accepted = jobs.slice(0, wanted)
+      // Whoever asked gets all of it; a successor, what it asked for itself.
+      const open = line === askers[index] ? count : Math.max(0, line?.demand ?? 0)
+      const wanted = this.#state === 'stopped' ? 0 : open
+      const accepted = jobs.length <= wanted ? jobs : jobs.slice(0, wanted)
       const surplus = jobs.slice(wanted)
       if (line !== undefined && accepted.length > 0) {
         line.demand -= accepted.length
@@ -199,7 +230,8 @@ export class Claimer {
     }
     if (answer.broken.length > 0) this.#options.onBroken(answer.broken)
     if (answer.nextDueInMs !== null) this.#armTimer(answer.nextDueInMs)
-    if (this.#hasOpenDemand()) this.#armTimer(this.#options.pollMs ?? 1_000)
+    this.#lookAgainInMs = answer.lookAgainInMs ?? this.#options.pollMs ?? DEFAULT_POLL_MS
+    if (this.#hasOpenDemand()) this.#armTimer(this.#lookAgainInMs)
   }
 
   #hasOpenDemand(): boolean {

@@ -12,19 +12,26 @@ export interface ConsumerCounters {
   ended(finished: FinishedJob | undefined): void
 }
 
-type Mutable = { -readonly [Key in keyof ConsumerSnapshot]: ConsumerSnapshot[Key] }
+interface Counts {
+  readonly startedAt: number
+  done: number
+  failed: number
+  /** Monotonic time: what the end of the job took anyway. */
+  lastEndedAt: number | null
+  job: string | null
+}
 
 /** The consumers of one queue. */
 export class ConsumerStatistics {
   readonly #clock: Clock
-  readonly #consumers = new Map<object, Mutable>()
+  readonly #consumers = new Map<object, Counts>()
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
   begin(consumer: object): ConsumerCounters {
-    const own: Mutable = { startedAt: this.#clock.now(), done: 0, failed: 0, lastJobAt: null, job: null }
+    const own: Counts = { startedAt: this.#clock.now(), done: 0, failed: 0, lastEndedAt: null, job: null }
     this.#consumers.set(consumer, own)
     return {
       started: (job) => {
@@ -33,7 +40,7 @@ export class ConsumerStatistics {
       ended: (finished) => {
         own.job = null
         if (finished === undefined) return
-        own.lastJobAt = this.#clock.now()
+        own.lastEndedAt = finished.endedAt
         if (finished.ending.type === 'retry' || finished.ending.type === 'failed') own.failed += 1
         else own.done += 1
       },
@@ -45,6 +52,10 @@ export class ConsumerStatistics {
   }
 
   snapshot(): ConsumerSnapshot[] {
-    return [...this.#consumers.values()].map((own) => ({ ...own }))
+    const wallMinusMonotonic = this.#clock.now() - this.#clock.monotonic()
+    return [...this.#consumers.values()].map(({ lastEndedAt, ...rest }) => ({
+      ...rest,
+      lastJobAt: lastEndedAt === null ? null : Math.round(lastEndedAt + wallMinusMonotonic),
+    }))
   }
 }

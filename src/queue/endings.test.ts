@@ -12,22 +12,27 @@ function someEndings() {
   const errors: unknown[] = []
   const known = new Map<string, Ending>()
   const hints = new Set<() => void>()
-  const state = { isDown: false }
+  const state = { isDown: false, isRefused: false }
   const store = aStore({
     readEndings: async (ids) => {
       asked.push(ids)
+      if (state.isRefused) throw storeError('ERR_STORE_OPEN', 'permission denied')
       if (state.isDown) throw storeError('ERR_STORE_UNAVAILABLE', 'busy')
       return ids.map((id) => known.get(id) ?? { id, state: 'live' })
     },
-    onChange: (listener) => {
+    onChange: (_about, listener) => {
       hints.add(listener)
       return () => hints.delete(listener)
     },
   })
   const endings = new Endings(host, { store, onError: (error) => errors.push(error) })
-  const answers: (KnownEnding | 'closed')[] = []
+  const answers: (KnownEnding | 'closed' | 'failed')[] = []
   const wait = (id: string): (() => void) =>
-    endings.wait(id, { onEnded: (ending) => answers.push(ending), onClosed: () => answers.push('closed') })
+    endings.wait(id, {
+      onEnded: (ending) => answers.push(ending),
+      onFailed: () => answers.push('failed'),
+      onClosed: () => answers.push('closed'),
+    })
   return { clock: host.clock, endings, asked, errors, known, hints, state, answers, wait }
 }
 
@@ -43,6 +48,20 @@ describe('Endings', () => {
     endings.settle(completed('a'))
     endings.settle(completed('a'))
     expect(answers).toEqual([completed('a'), completed('a')])
+  })
+
+  it('asks no more when the store refuses to answer', async () => {
+    const { asked, clock, errors, hints, state, answers, wait } = someEndings()
+    state.isRefused = true
+    wait('a')
+    wait('b')
+    await clock.advance(10_000)
+    expect(answers).toEqual(['failed', 'failed'])
+    expect({ asked: asked.length, errors: errors.length, hints: hints.size }).toEqual({ asked: 1, errors: 1, hints: 0 })
+    state.isRefused = false
+    wait('c')
+    await clock.advance(100)
+    expect(asked.at(-1)).toEqual(['c'])
   })
 
   it('asks for all who wait with one question, ever more rarely, and then no more', async () => {

@@ -4,12 +4,13 @@
  */
 
 import type { Host, Timer } from '../host/host.ts'
+import { isRetryable } from '../store/errors.ts'
 import type { Ending, Store } from '../store/store.ts'
 
 /** What is needed to wait. */
 export interface EndingsOptions {
   readonly store: Store
-  /** The store could not be asked; it is asked again. */
+  /** The store could not be asked; it is asked again where that may help. */
   readonly onError: (error: unknown) => void
 }
 
@@ -21,6 +22,8 @@ export type KnownEnding =
 /** Who waits for a job. */
 export interface EndingWaiter {
   readonly onEnded: (ending: KnownEnding) => void
+  /** The store has refused to answer, and would again. */
+  readonly onFailed: (error: unknown) => void
   /** Nobody will answer any more. */
   readonly onClosed: () => void
 }
@@ -52,14 +55,20 @@ export class Endings {
     const waiters = this.#waiters.get(id) ?? new Set()
     waiters.add(waiter)
     this.#waiters.set(id, waiters)
-    this.#unsubscribe ??= this.#options.store.onChange(() => this.#hurry())
+    this.#unsubscribe ??= this.#options.store.onChange('endings', () => this.#hurry())
     this.#waitMs = FIRST_WAIT_MS
-    this.#arm(0)
+    // Most jobs that are waited for end on this node, and soon.
+    this.#arm(FIRST_WAIT_MS)
     return () => {
       waiters.delete(waiter)
       if (waiters.size === 0 && this.#waiters.get(id) === waiters) this.#waiters.delete(id)
       this.#restIfIdle()
     }
+  }
+
+  /** Whether anybody waits for the job: an ending need not be made for nobody. */
+  isAwaited(id: string): boolean {
+    return this.#waiters.size > 0 && this.#waiters.has(id)
   }
 
   /** A job ended on this node. */
@@ -73,9 +82,7 @@ export class Endings {
 
   /** Stops asking, and says so to whoever waits. */
   close(): void {
-    const open = [...this.#waiters.values()].flatMap((waiters) => [...waiters])
-    this.#waiters.clear()
-    for (const waiter of open) waiter.onClosed()
+    for (const waiter of this.#takeAll()) waiter.onClosed()
     this.#restIfIdle()
   }
 
@@ -99,10 +106,18 @@ export class Endings {
       }
     } catch (error) {
       this.#options.onError(error)
+      if (!isRetryable(error)) for (const waiter of this.#takeAll()) waiter.onFailed(error)
     }
+    this.#restIfIdle()
     this.#isAsking = false
     this.#arm(this.#waitMs)
     this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2)
+  }
+
+  #takeAll(): EndingWaiter[] {
+    const all = [...this.#waiters.values()].flatMap((waiters) => [...waiters])
+    this.#waiters.clear()
+    return all
   }
 
   #restIfIdle(): void {

@@ -2,6 +2,7 @@
 
 import type { ClaimedJob } from '../job/job.ts'
 import type { Ack, AttemptEnding } from '../store/store.ts'
+import type { KeepSettings } from './queue-settings.ts'
 
 /** An attempt that ended on this node. */
 export interface FinishedJob {
@@ -36,4 +37,9 @@ export function toAck(finished: FinishedJob, monotonicNow: number): Ack {
     logs: finished.logs,
     isKept: finished.isKept,
   }
+}
+
+/** Whether a job that ended so leaves a record. Whatever does not complete may be cancelled by the store, when a stop was asked for. */
+export function isKept(keep: KeepSettings, ending: AttemptEnding): boolean {
+  return (ending.type === 'completed' ? keep.completedMs : keep.cancelledMs) > 0
 }

@@ -52,15 +52,12 @@ export function jobAcker(options: JobAckerOptions): ConsumerDefinition<FinishedJ
       handleCancel(_cause, subscription) {
         known.delete(subscription.producer.id)
       },
-      async handleEvents(finished) {
+      handleEvents(finished) {
         trace.point('job-acker.finished', queue)
         const held = finished.filter(({ job }) => ledger.holds(job))
-        ledger.move(
-          held.map(({ job }) => job),
-          OUTBOX,
-        )
+        for (const { job } of held) ledger.move(job, OUTBOX)
         ackWriter.write(held)
-        await ackWriter.whenRoom()
+        return ackWriter.whenRoom()
       },
     }
   })

@@ -7,6 +7,7 @@
 
 import type { Trace } from '../host/host.ts'
 import type { ClaimedJob } from '../job/job.ts'
+import { isPromise } from '../process/and-then.ts'
 import {
   demandDispatcher,
   producerConsumer,
@@ -15,6 +16,7 @@ import {
 } from '../stage/index.ts'
 import type { FinishedJob } from './finished-job.ts'
 import type { ConsumerStatistics } from './consumer-statistics.ts'
+import { JobSlot } from './job-attempt.ts'
 import type { JobExecutor } from './job-executor.ts'
 import type { Ledger } from './ledger.ts'
 import { recordingDispatcher } from './recording-dispatcher.ts'
@@ -34,6 +36,8 @@ export interface JobConsumerOptions {
   readonly onStart: (consumer: ProducerRef<FinishedJob>) => void
 }
 
+const NONE: readonly FinishedJob[] = []
+
 /** The stage in which handlers run. */
 export function jobConsumer(options: JobConsumerOptions): ProducerConsumerDefinition<ClaimedJob, FinishedJob> {
   const { queue, from, maxDemand, executor, ledger, statistics, trace } = options
@@ -43,21 +47,31 @@ export function jobConsumer(options: JobConsumerOptions): ProducerConsumerDefini
       statistics.end(self.ref)
       ledger.release(self.ref)
     })
+    const slot = new JobSlot(self.signal)
+    const ended = (finished: FinishedJob | undefined): readonly FinishedJob[] => {
+      own.ended(finished)
+      return finished === undefined ? NONE : [finished]
+    }
+    const runOne = (job: ClaimedJob): readonly FinishedJob[] | Promise<readonly FinishedJob[]> => {
+      own.started(job)
+      const answer = executor.run(job, slot)
+      return isPromise(answer) ? answer.then(ended) : ended(answer)
+    }
+    const runAll = async (jobs: readonly ClaimedJob[]): Promise<readonly FinishedJob[]> => {
+      const finished: FinishedJob[] = []
+      for (const job of jobs) finished.push(...(await runOne(job)))
+      return finished
+    }
     options.onStart(self.ref as ProducerRef<FinishedJob>) // the ref of this very producer-consumer
     return {
       // Temporary: when the producer dies, the queue's supervisor ends and restarts this stage in its turn.
       subscribeTo: [{ to: from, maxDemand, minDemand: maxDemand - 1, cancel: 'temporary' }],
       dispatcher: recordingDispatcher(demandDispatcher<FinishedJob>(), ledger, ({ job }) => job),
-      async handleEvents(jobs) {
+      handleEvents(jobs) {
         trace.point('job-consumer.jobs', queue)
-        const finished: FinishedJob[] = []
-        for (const job of jobs) {
-          own.started(job)
-          const end = await executor.run(job, self.signal)
-          own.ended(end)
-          if (end !== undefined) finished.push(end)
-        }
-        return finished
+        const [job] = jobs
+        // All but one at a time only when the producer is gone and its last message is worked off.
+        return jobs.length === 1 && job !== undefined ? runOne(job) : runAll(jobs)
       },
     }
   })

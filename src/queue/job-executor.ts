@@ -5,23 +5,26 @@
  *
  * It never throws for what a handler does. A job that was handed back meanwhile, or is to be, ends as `undefined`: there is
  * nothing to tell the store.
+ *
+ * Steps that need not wait make no promise: most jobs wait for their handler alone, and synchronous handlers for nothing.
  */
 
 import type { Host } from '../host/host.ts'
-import { decodeValue, encodeValue } from '../job/args-codec.ts'
+import { decodeValue } from '../job/args-codec.ts'
 import { runInJob, type CurrentJob } from '../job/current-job.ts'
-import { sanitizeText } from '../job/stored-text.ts'
 import { jobError } from '../job/errors.ts'
-import { argsInvalidError, validateInput } from '../job/input-schema.ts'
+import { argsInvalidError, validateInput, type InputSchemas } from '../job/input-schema.ts'
 import type { ClaimedJob } from '../job/job.ts'
 import type { RegisteredJob, Registry } from '../job/registry.ts'
-import type { AttemptEnding, Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
+import { isPromise } from '../process/and-then.ts'
 import { judgeAttempt, neverBegan, type HandlerEnd } from './attempt-ending.ts'
 import { ExponentialWait } from './exponential-wait.ts'
-import { toAck, type FinishedJob } from './finished-job.ts'
+import { isKept, type FinishedJob } from './finished-job.ts'
+import { JobAttempt, type AttemptServices, type JobSlot, type ReadyJob } from './job-attempt.ts'
 import type { Ledger } from './ledger.ts'
 import type { KeepSettings } from './queue-settings.ts'
-import type { RunningJob, RunningJobs } from './running-jobs.ts'
+import type { RunningJobs } from './running-jobs.ts'
 
 /** What a job-executor needs. */
 export interface JobExecutorOptions {
@@ -39,18 +42,21 @@ export interface JobExecutorOptions {
   readonly enqueue: CurrentJob['enqueue']
 }
 
-/** Log lines are cut at this many bytes. */
-const LONGEST_LOG_BYTES = 8 * 1024
+/** How a job ended; undefined when it was, or is to be, handed back. */
+export type RunAnswer = FinishedJob | undefined
 
 /** Runs jobs. One per node. */
 export class JobExecutor {
   readonly #host: Host
   readonly #options: JobExecutorOptions
+  readonly #services: AttemptServices
   #isDraining = false
 
   constructor(host: Host, options: JobExecutorOptions) {
+    const { store, running, keepOf, enqueue } = options
     this.#host = host
     this.#options = options
+    this.#services = { clock: host.clock, store, running, keepOf, enqueue }
   }
 
   /** From now on no handler is started. */
@@ -61,85 +67,107 @@ export class JobExecutor {
   /**
    * Runs a job to the end of its attempt.
    *
-   * @param stageSignal Fires when the stage that runs it is gone.
-   * @returns How it ended; undefined when it was, or is to be, handed back.
+   * @param slot Where it runs; empty now, and empty again afterwards.
    */
-  async run(job: ClaimedJob, stageSignal: AbortSignal): Promise<FinishedJob | undefined> {
+  run(job: ClaimedJob, slot: JobSlot): RunAnswer | Promise<RunAnswer> {
     if (!this.#mayRun(job)) return undefined
     const waitMs = Math.max(0, job.claimedAt - job.dueAt) + this.#options.ledger.heldMs(job)
-    const finish = this.#finisher(job, waitMs)
     let entry: RegisteredJob
-    let args: readonly unknown[]
+    let args: readonly unknown[] | Promise<readonly unknown[]>
     try {
       entry = this.#options.registry.get(job.name)
-      args = await readArgs(job, entry)
+      args = readArgs(job, entry)
     } catch (error) {
-      this.#options.ledger.begin(job)
-      return finish(neverBegan(error), { isDiscarded: false })
+      return this.#neverBegan(job, waitMs, error)
     }
-    const isMarked = await this.#markStart(job)
-    if (isMarked === 'stale' || !this.#mayRun(job)) return undefined
-
-    this.#options.ledger.begin(job)
     const timeoutMs = job.timeoutMs ?? entry.options?.timeoutMs ?? this.#options.timeoutMsOf(job.queue)
-    let running: RunningJob | undefined
-    const end = await new Promise<HandlerEnd>((resolve) => {
-      running = this.#options.running.begin(job, { timeoutMs, isMarked }, () => resolve({ type: 'given-up' }))
-      const isStageGone = (): void => {
-        this.#options.running.stop(
-          job,
-          { type: 'interrupted' },
-          new DOMException('the stage that ran this job is gone', 'AbortError'),
-        )
-        resolve({ type: 'given-up' })
-      }
-      stageSignal.addEventListener('abort', isStageGone, { once: true })
-      this.#options.onStart(job, waitMs)
-      const current = this.#currentJob(job, entry, running, { waitMs })
-      running.within = (code) => runInJob(current, code)
-      const { fn } = entry
-      void settle(() => runInJob(current, () => fn(...args))).then((handlerEnd) => {
-        stageSignal.removeEventListener('abort', isStageGone)
-        resolve(handlerEnd)
-      })
+    const isMarked = mustMark(job)
+    if (!isMarked && !isPromise(args)) return this.#begin({ job, entry, args, waitMs, timeoutMs, isMarked }, slot)
+    return this.#prepare({ job, entry, waitMs, timeoutMs, isMarked }, args, slot)
+  }
+
+  /** What has to be waited for before the handler may be called. */
+  async #prepare(
+    ready: Omit<ReadyJob, 'args'>,
+    unchecked: readonly unknown[] | Promise<readonly unknown[]>,
+    slot: JobSlot,
+  ): Promise<RunAnswer> {
+    const { job, waitMs, isMarked } = ready
+    let args: readonly unknown[]
+    try {
+      args = await unchecked
+    } catch (error) {
+      return this.#neverBegan(job, waitMs, error)
+    }
+    if (isMarked && !(await this.#markStart(job))) return undefined
+    return this.#mayRun(job) ? this.#begin({ ...ready, args }, slot) : undefined
+  }
+
+  #begin(ready: ReadyJob, slot: JobSlot): RunAnswer | Promise<RunAnswer> {
+    const { job, entry, args, waitMs } = ready
+    this.#options.ledger.begin(job)
+    const attempt = new JobAttempt(this.#services, ready)
+    slot.attempt = attempt
+    this.#options.onStart(job, waitMs)
+    let answer: unknown
+    try {
+      answer = runInJob(attempt, entry.fn, ...args)
+    } catch (error) {
+      attempt.settle({ type: 'threw', error })
+    }
+    // Only what can be a promise has to be waited for; the handler may also have ended its own stage.
+    if (isObject(answer)) void settle(attempt, answer)
+    else attempt.settle({ type: 'returned', value: answer })
+    if (attempt.end !== undefined) return this.#conclude(attempt, attempt.end, slot)
+    return new Promise((resolve) => {
+      attempt.whenSettled((end) => resolve(this.#conclude(attempt, end, slot)))
     })
-    if (running === undefined) return undefined
-    this.#options.running.end(running)
-    const runMs = this.#host.clock.monotonic() - running.startedAt
-    const notes = running.takeNotes()
+  }
+
+  #conclude(attempt: JobAttempt, end: HandlerEnd, slot: JobSlot): RunAnswer {
+    const { job, entry, run } = attempt
+    slot.attempt = undefined
+    this.#options.running.end(run)
+    const notes = run.takeNotes()
     const judgement = judgeAttempt({
       job,
       end,
-      stopReason: running.stopReason,
+      stopReason: run.stopReason,
       backoff: entry.options?.backoff,
       random: this.#host.random,
-      onBackoffProblem: (sentence) =>
-        this.#host.logger.log({
-          level: 'warn',
-          code: 'backoff_problem',
-          args: [job.name],
-          message: `job "${job.name}": ${sentence}`,
-        }),
+      onBackoffProblem: this.#onBackoffProblem,
     })
-    if (judgement === 'returned') return undefined
-    return finish(judgement.ending, {
-      isDiscarded: judgement.isDiscarded,
-      runMs,
-      isEndedInTransaction: running.isEndedInTransaction,
-      ...notes,
-    })
+    return judgement === 'returned' ? undefined : attempt.finished(judgement.ending, notes, judgement.isDiscarded)
+  }
+
+  readonly #onBackoffProblem = (job: ClaimedJob, sentence: string): void => {
+    const message = `job "${job.name}": ${sentence}`
+    this.#host.logger.log({ level: 'warn', code: 'backoff_problem', args: [job.name], message })
+  }
+
+  #neverBegan(job: ClaimedJob, waitMs: number, error: unknown): FinishedJob {
+    this.#options.ledger.begin(job)
+    const ending = neverBegan(error)
+    return {
+      job,
+      ending,
+      isDiscarded: false,
+      isEndedInTransaction: false,
+      waitMs,
+      runMs: null,
+      endedAt: this.#host.clock.monotonic(),
+      progress: null,
+      logs: [],
+      isKept: isKept(this.#options.keepOf(job.queue), ending),
+    }
   }
 
   #mayRun(job: ClaimedJob): boolean {
     return !this.#isDraining && this.#options.ledger.holds(job)
   }
 
-  /**
-   * Where a crash would otherwise be forgiven once too often, the start is written down before the handler runs: on the last
-   * attempt, and for a job that was in a crash before.
-   */
-  async #markStart(job: ClaimedJob): Promise<boolean | 'stale'> {
-    if (job.crashes === 0 && job.attempt < job.maxAttempts) return false
+  /** Writes the start down, trying until it works; false when the job is, or is to be, handed back. */
+  async #markStart(job: ClaimedJob): Promise<boolean> {
     const wait = new ExponentialWait(this.#host, { baseMs: 50, maxMs: 2_000 })
     while (this.#mayRun(job)) {
       try {
@@ -151,93 +179,47 @@ export class JobExecutor {
         await new Promise<void>((resolve) => this.#host.clock.after(wait.nextMs(), resolve, { keepAlive: false }))
       }
     }
-    return 'stale'
-  }
-
-  #finisher(job: ClaimedJob, waitMs: number) {
-    return (
-      ending: AttemptEnding,
-      rest: Partial<Pick<FinishedJob, 'isDiscarded' | 'runMs' | 'isEndedInTransaction' | 'progress' | 'logs'>>,
-    ): FinishedJob => ({
-      job,
-      ending,
-      isDiscarded: rest.isDiscarded ?? false,
-      isEndedInTransaction: rest.isEndedInTransaction ?? false,
-      waitMs,
-      runMs: rest.runMs ?? null,
-      endedAt: this.#host.clock.monotonic(),
-      progress: rest.progress ?? null,
-      logs: rest.logs ?? [],
-      isKept: this.#isKept(job.queue, ending),
-    })
-  }
-
-  #isKept(queue: string, ending: AttemptEnding): boolean {
-    const { completedMs, cancelledMs } = this.#options.keepOf(queue)
-    // Whatever does not complete may be cancelled by the store, when a stop was asked for.
-    return (ending.type === 'completed' ? completedMs : cancelledMs) > 0
-  }
-
-  #currentJob(
-    job: ClaimedJob,
-    entry: RegisteredJob,
-    running: RunningJob,
-    { waitMs }: { readonly waitMs: number },
-  ): CurrentJob {
-    return {
-      id: job.id,
-      name: entry.name,
-      queue: job.queue,
-      attempt: job.attempt,
-      maxAttempts: job.maxAttempts,
-      signal: running.signal,
-      progress: (fraction) => {
-        if (typeof fraction !== 'number' || !(fraction >= 0 && fraction <= 1)) {
-          throw jobError('ERR_BAD_OPTIONS', `progress() takes a number from 0 to 1, not ${String(fraction)}`)
-        }
-        running.setProgress(fraction)
-        this.#options.running.noted()
-      },
-      log: (text) => {
-        running.addLog(sanitizeText(String(text), LONGEST_LOG_BYTES))
-        this.#options.running.noted()
-      },
-      enqueue: this.#options.enqueue,
-      complete: async (tx, result) => {
-        const { codec, text } = encodeValue(result, 'result')
-        const finish = this.#finisher(job, waitMs)
-        const runMs = this.#host.clock.monotonic() - running.startedAt
-        const notes = running.peekNotes()
-        const finished = finish({ type: 'completed', result: { codec, text }, error: null }, { runMs, ...notes })
-        const isOurs = await this.#options.store.ackInTransaction(tx, toAck(finished, this.#host.clock.monotonic()))
-        if (!isOurs) {
-          throw jobError(
-            'ERR_STALE_LEASE',
-            `job ${job.id} is no longer held by this attempt; roll the transaction back`,
-          )
-        }
-        running.isEndedInTransaction = true
-      },
-    }
+    return false
   }
 }
 
-async function readArgs(job: ClaimedJob, entry: RegisteredJob): Promise<readonly unknown[]> {
+/**
+ * Where a crash would otherwise be forgiven once too often, the start is written down before the handler runs: on the last
+ * attempt, and for a job that was in a crash before.
+ */
+function mustMark(job: ClaimedJob): boolean {
+  return job.crashes > 0 || job.attempt >= job.maxAttempts
+}
+
+/** The args of a job; a promise only when a schema checks them. */
+function readArgs(job: ClaimedJob, entry: RegisteredJob): readonly unknown[] | Promise<readonly unknown[]> {
   const decoded = decodeValue(job.args)
   if (!Array.isArray(decoded)) {
     throw jobError('ERR_VALUE_UNREADABLE', `the stored args of job ${job.id} are no array of arguments`)
   }
   const schemas = entry.options?.input
-  if (schemas === undefined) return decoded
-  const checked = await validateInput(schemas, decoded)
+  return schemas === undefined ? decoded : checkArgs(job, schemas, decoded)
+}
+
+async function checkArgs(
+  job: ClaimedJob,
+  schemas: InputSchemas,
+  args: readonly unknown[],
+): Promise<readonly unknown[]> {
+  const checked = await validateInput(schemas, args)
   if (checked.isValid) return checked.values
   throw argsInvalidError(job.name, checked.issues)
 }
 
-async function settle(handler: () => unknown): Promise<HandlerEnd> {
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function'
+}
+
+async function settle(attempt: JobAttempt, answer: object): Promise<void> {
   try {
-    return { type: 'returned', value: await handler() }
+    // Of a promise, or of anything else with a `then`, what it resolves to.
+    attempt.settle({ type: 'returned', value: await Promise.resolve(answer) })
   } catch (error) {
-    return { type: 'threw', error }
+    attempt.settle({ type: 'threw', error })
   }
 }

@@ -47,7 +47,7 @@ describe('Ledger', () => {
     const [claimed, moved] = [aClaimedJob(), aClaimedJob()]
     ledger.add([claimed], { isAlive: false })
     ledger.add([moved], { isAlive: true })
-    ledger.move([moved], { isAlive: false })
+    ledger.move(moved, { isAlive: false })
     expect(orphans).toEqual([claimed, moved])
   })
 
@@ -56,7 +56,7 @@ describe('Ledger', () => {
     const acker = { isAlive: true }
     const job = aClaimedJob()
     ledger.add([job], acker)
-    ledger.move([job], OUTBOX)
+    ledger.move(job, OUTBOX)
     ledger.release(acker)
     expect(orphans).toEqual([])
     expect(ledger.takeAll()).toEqual([])
@@ -65,7 +65,7 @@ describe('Ledger', () => {
 
   it('passes over a move of a job that it no longer holds', () => {
     const { ledger, orphans } = aLedger()
-    ledger.move([aClaimedJob()], { isAlive: false })
+    ledger.move(aClaimedJob(), { isAlive: false })
     expect([ledger.size, orphans]).toEqual([0, []])
   })
 

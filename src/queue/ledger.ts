@@ -19,8 +19,18 @@ export interface Holder {
 /** The ack writer's outbox: a holder that never dies. */
 export const OUTBOX: Holder = { isAlive: true }
 
+/** Names one claim of one job. */
+interface Leased {
+  readonly id: string
+  readonly lease: string
+}
+
 interface Entry {
-  readonly job: ClaimedJob
+  /**
+   * Undefined when it was removed: V8 chains what a Map was before it was rebuilt to what it is now, and whatever of that has
+   * once grown old would keep all jobs that came later from being freed.
+   */
+  job: ClaimedJob | undefined
   /** Monotonic time at which the claim's answer arrived. */
   readonly receivedAt: number
   holder: Holder
@@ -53,26 +63,25 @@ export class Ledger {
   }
 
   /**
-   * Writes down that jobs changed hands. A job that the node no longer holds under that lease is passed over: it was handed
+   * Writes down that a job changed hands. One that the node no longer holds under that lease is passed over: it was handed
    * back while the stage still worked on it.
    */
-  move(jobs: readonly ClaimedJob[], holder: Holder): void {
-    for (const job of jobs) {
-      const entry = this.#entries.get(job.id)
-      if (entry?.job.lease === job.lease) entry.holder = holder
-    }
+  move(job: ClaimedJob, holder: Holder): void {
+    const entry = this.#find(job)
+    if (entry === undefined) return
+    entry.holder = holder
     if (!holder.isAlive) this.release(holder)
   }
 
   /** Writes down that the attempt has begun: the handler is about to be called, or will never be. */
   begin(job: ClaimedJob): void {
-    const entry = this.#entries.get(job.id)
-    if (entry?.job.lease === job.lease) entry.hasBegun = true
+    const entry = this.#find(job)
+    if (entry !== undefined) entry.hasBegun = true
   }
 
   /** Whether the node still holds the job under that very lease. */
   holds(job: ClaimedJob): boolean {
-    return this.#entries.get(job.id)?.job.lease === job.lease
+    return this.#find(job) !== undefined
   }
 
   /** How long the job has been on this node, in milliseconds; 0 when it is not. */
@@ -82,9 +91,12 @@ export class Ledger {
   }
 
   /** Forgets jobs whose end the store has taken, or that were handed back. */
-  remove(jobs: readonly { readonly id: string; readonly lease: string }[]): void {
-    for (const { id, lease } of jobs) {
-      if (this.#entries.get(id)?.job.lease === lease) this.#entries.delete(id)
+  remove(jobs: readonly Leased[]): void {
+    for (const job of jobs) {
+      const entry = this.#find(job)
+      if (entry === undefined) continue
+      this.#entries.delete(job.id)
+      entry.job = undefined
     }
   }
 
@@ -101,7 +113,7 @@ export class Ledger {
 
   /** The same for jobs whose attempt has not begun; with `ids`, only for those. */
   takeUnbegun(ids?: ReadonlySet<string>): ClaimedJob[] {
-    return this.#take(({ job, hasBegun }) => !hasBegun && ids?.has(job.id) !== false)
+    return this.#take(({ hasBegun }, id) => !hasBegun && ids?.has(id) !== false)
   }
 
   /** Forgets everything: the node lost all its leases. */
@@ -112,13 +124,20 @@ export class Ledger {
   /** The jobs of a queue that wait in buffers and mailboxes for their handler. */
   waiting(queue: string): string[] {
     const ids: string[] = []
-    for (const { job, hasBegun } of this.#entries.values()) if (job.queue === queue && !hasBegun) ids.push(job.id)
+    for (const [id, { job, hasBegun }] of this.#entries) if (job?.queue === queue && !hasBegun) ids.push(id)
     return ids
   }
 
-  #take(isWanted: (entry: Entry) => boolean): ClaimedJob[] {
+  #find({ id, lease }: Leased): Entry | undefined {
+    const entry = this.#entries.get(id)
+    return entry?.job?.lease === lease ? entry : undefined
+  }
+
+  #take(isWanted: (entry: Entry, id: string) => boolean): ClaimedJob[] {
     const taken: ClaimedJob[] = []
-    for (const entry of this.#entries.values()) if (isWanted(entry)) taken.push(entry.job)
+    for (const [id, entry] of this.#entries) {
+      if (entry.job !== undefined && isWanted(entry, id)) taken.push(entry.job)
+    }
     this.remove(taken)
     return taken
   }

@@ -14,8 +14,8 @@ export interface QueueSettings {
   readonly concurrency: number
   /** How many jobs a consumer may hold. */
   readonly maxDemand: number
-  /** How many jobs the producer claims ahead of demand. */
-  readonly prefetch: number
+  /** How many jobs the producer claims ahead of demand; `auto` follows their pace. */
+  readonly prefetch: number | 'auto'
   /** How long an attempt may take where neither the job nor its code says. */
   readonly timeoutMs: number
   readonly keep: KeepSettings
@@ -27,7 +27,7 @@ const HOUR_MS = 3_600_000
 export const DEFAULT_QUEUE: QueueSettings = {
   concurrency: 10,
   maxDemand: 1,
-  prefetch: 0,
+  prefetch: 'auto',
   timeoutMs: 15 * 60_000,
   keep: { completedMs: 24 * HOUR_MS, cancelledMs: 24 * HOUR_MS, failedMs: 30 * 24 * HOUR_MS },
 }

@@ -82,7 +82,14 @@ export function queueSupervisor(
       {
         id: 'producer',
         name: producerName,
-        start: jobProducer({ queue, prefetch: settings.prefetch, claimer, ledger, trace }),
+        start: jobProducer({
+          queue,
+          settings,
+          claimer,
+          ledger,
+          host,
+          giveBack: (jobs) => void ackWriter.giveBack(jobs),
+        }),
       },
       {
         id: 'consumers',

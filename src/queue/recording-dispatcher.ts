@@ -15,7 +15,10 @@ export function recordingDispatcher<Event, State>(
   jobOf: (event: Event) => ClaimedJob,
 ): Dispatcher<Event, State> {
   const record = (deliveries: readonly Delivery<Event>[] | undefined): void => {
-    for (const { subscription, events } of deliveries ?? []) ledger.move(events.map(jobOf), subscription.consumer)
+    if (deliveries === undefined) return
+    for (const { subscription, events } of deliveries) {
+      for (const event of events) ledger.move(jobOf(event), subscription.consumer)
+    }
   }
   return {
     init: () => inner.init(),

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { aClaimedJob } from '../../test/support/factories.ts'
 import { testHost } from '../../test/support/test-host.ts'
 import type { HeldJob, ProgressNote } from '../store/store.ts'
+import { currentJob, type CurrentJob } from '../job/current-job.ts'
 import { RunningJobs, type StopReason } from './running-jobs.ts'
 
 function someRunningJobs() {
@@ -32,7 +33,8 @@ describe('RunningJobs', () => {
     await clock.advance(149)
     expect(marks).toEqual([])
     await clock.advance(1)
-    expect(marks).toEqual([[slow, other].map(({ id, lease }) => ({ id, lease }))])
+    expect(marks.length).toBe(1)
+    expect(new Set(marks[0])).toEqual(new Set([slow, other].map(({ id, lease }) => ({ id, lease }))))
     await clock.advance(10_000)
     expect(marks.length).toBe(1)
   })
@@ -155,5 +157,40 @@ describe('RunningJobs', () => {
     running.giveUpAll()
     expect(given).toEqual([{ type: 'interrupted' }])
     expect(run.stopReason).toEqual({ type: 'interrupted' })
+  })
+
+  it('fires the signal of an attempt that is told to stop, for its listeners as code of the job', () => {
+    const { running } = someRunningJobs()
+    const job = aClaimedJob()
+    const run = running.begin(job, { timeoutMs: 60_000, isMarked: true }, NEVER)
+    // The part of it that the listener looks at.
+    run.current = { id: 'the job', progress() {}, log() {}, enqueue() {}, complete() {} } as unknown as CurrentJob
+    const heard: unknown[] = []
+    run.signal.addEventListener('abort', () => heard.push(currentJob().id, run.signal.reason))
+    running.stop(job, { type: 'cancelled' }, STOP)
+    expect(heard).toEqual(['the job', STOP])
+    expect(() => currentJob()).toThrow('outside of a job')
+  })
+
+  it('has a signal that has fired already, with its reason, for those who look at it later', () => {
+    const { running } = someRunningJobs()
+    const job = aClaimedJob()
+    const run = running.begin(job, { timeoutMs: 60_000, isMarked: true }, NEVER)
+    running.stop(job, { type: 'cancelled' }, STOP)
+    const { signal } = run
+    expect([signal.aborted, signal.reason, run.signal === signal]).toEqual([true, STOP, true])
+  })
+
+  it('keeps each attempt apart, whichever ends first', () => {
+    const { running } = someRunningJobs()
+    const jobs = Array.from({ length: 6 }, () => aClaimedJob())
+    const runs = jobs.map((job) => running.begin(job, { timeoutMs: 60_000, isMarked: true }, NEVER))
+    for (const index of [1, 5, 0, 0]) {
+      const run = runs[index]
+      if (run !== undefined) running.end(run)
+    }
+    expect(running.size).toBe(3)
+    running.stopAll({ type: 'interrupted' }, STOP)
+    expect(runs.map(({ signal }) => signal.aborted)).toEqual([false, false, true, true, true, false])
   })
 })

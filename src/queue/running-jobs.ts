@@ -10,6 +10,7 @@
  */
 
 import type { Host, Timer } from '../host/host.ts'
+import { runInJob, type CurrentJob } from '../job/current-job.ts'
 import type { ClaimedJob } from '../job/job.ts'
 import type { HeldJob, ProgressNote } from '../store/store.ts'
 
@@ -38,8 +39,8 @@ export interface RunningJob {
   addLog(line: string): void
   /** The reason why it was told to stop, if it was. */
   readonly stopReason: StopReason | undefined
-  /** Runs code as code of this job: the listeners of its signal may call `currentJob()` too. */
-  within: (code: () => void) => void
+  /** The job as its own code sees it: the listeners of its signal are code of the job, and may call `currentJob()` too. */
+  current: CurrentJob | undefined
   /**
    * Its handler ended the job inside a transaction of its own. The store knows, or the transaction is rolled back: either
    * way, that the store refuses other news of it is no reason to stop the handler.
@@ -68,20 +69,26 @@ const FLUSH_NOTES_MS = 1_000
 /** Log lines kept for one attempt between two flushes; more are dropped, with a line that says so. */
 const MOST_LINES = 200
 
+const NO_LINES: readonly string[] = []
+
 class Run implements RunningJob {
   readonly job: ClaimedJob
   readonly startedAt: number
   readonly timeoutMs: number
   readonly deadline: number
   readonly onGivenUp: (reason: StopReason) => void
-  readonly #controller = new AbortController()
+  /** Made when somebody wants the signal: most handlers never do. */
+  #controller: AbortController | undefined
+  #abortError: Error | undefined
   stopReason: StopReason | undefined
-  within: (code: () => void) => void = (code) => code()
+  current: CurrentJob | undefined
   isEndedInTransaction = false
   giveUpAt = Infinity
+  /** Where it stands among the runs. */
+  place = -1
   isMarked: boolean
   #progress: number | null = null
-  #logs: string[] = []
+  #logs: string[] | undefined
   #dropped = 0
 
   constructor(
@@ -98,15 +105,23 @@ class Run implements RunningJob {
   }
 
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#abortError !== undefined) this.#controller.abort(this.#abortError)
+    }
     return this.#controller.signal
   }
 
   get hasNotes(): boolean {
-    return this.#progress !== null || this.#logs.length > 0
+    return this.#progress !== null || this.#logs !== undefined
   }
 
   abort(error: Error): void {
-    this.within(() => this.#controller.abort(error))
+    this.#abortError = error
+    const controller = this.#controller
+    if (controller === undefined) return
+    if (this.current === undefined) controller.abort(error)
+    else runInJob(this.current, () => controller.abort(error))
   }
 
   setProgress(fraction: number): void {
@@ -114,11 +129,13 @@ class Run implements RunningJob {
   }
 
   addLog(line: string): void {
+    this.#logs ??= []
     if (this.#logs.length < MOST_LINES) this.#logs.push(line)
     else this.#dropped += 1
   }
 
   peekNotes(): RunNotes {
+    if (this.#logs === undefined) return { progress: this.#progress, logs: NO_LINES }
     const logs = this.#dropped === 0 ? [...this.#logs] : [...this.#logs, `(${this.#dropped} more lines were dropped)`]
     return { progress: this.#progress, logs }
   }
@@ -126,7 +143,7 @@ class Run implements RunningJob {
   takeNotes(): RunNotes {
     const notes = this.peekNotes()
     this.#progress = null
-    this.#logs = []
+    this.#logs = undefined
     this.#dropped = 0
     return notes
   }
@@ -137,8 +154,12 @@ export class RunningJobs {
   readonly #host: Host
   readonly #options: RunningJobsOptions
   readonly #graceMs: number
-  /** By lease and id: after a lost lease the same job may come again while its first handler has not ended yet. */
-  readonly #runs = new Map<string, Run>()
+  /**
+   * Every attempt on its own: after a lost lease the same job may come again while its first handler has not ended yet. A list,
+   * in no order, in which each knows its place. A Map or Set with that much coming and going would be rebuilt all the time, and
+   * V8 chains what it was before to what it is now: whatever has once grown old then keeps all later runs from being freed.
+   */
+  readonly #runs: Run[] = []
   #timer: Timer | undefined
   #timerAt = Infinity
   #notesAt = 0
@@ -151,7 +172,7 @@ export class RunningJobs {
   }
 
   get size(): number {
-    return this.#runs.size
+    return this.#runs.length
   }
 
   /**
@@ -167,15 +188,15 @@ export class RunningJobs {
   ): RunningJob {
     const now = this.#host.clock.monotonic()
     const run = new Run(job, { now, timeoutMs: start.timeoutMs, isMarked: start.isMarked }, onGivenUp)
-    this.#runs.set(keyOf(job), run)
+    run.place = this.#runs.push(run) - 1
     this.#armFor(Math.min(run.deadline, run.isMarked ? Infinity : now + MARK_AFTER_MS))
     return run
   }
 
   /** The handler settled, or its attempt was given up. */
   end(running: RunningJob): void {
-    if (!this.#runs.delete(keyOf(running.job))) return
-    if (this.#runs.size > 0) return
+    // Every RunningJob was made by `begin`.
+    if (!this.#remove(running as Run) || this.#runs.length > 0) return
     const waiters = this.#emptyWaiters
     this.#emptyWaiters = []
     for (const resolve of waiters) resolve()
@@ -189,18 +210,18 @@ export class RunningJobs {
 
   /** Tells one attempt to stop: its signal fires, and after the grace it is given up. The first reason stays. */
   stop(held: HeldJob, reason: StopReason, error: Error): void {
-    const run = this.#runs.get(keyOf(held))
+    const run = this.#find(held)
     if (run !== undefined) this.#stopRun(run, reason, error)
   }
 
   /** The same, whatever the lease. */
   stopById(id: string, reason: StopReason, error: Error): void {
-    for (const run of [...this.#runs.values()]) if (run.job.id === id) this.#stopRun(run, reason, error)
+    for (const run of [...this.#runs]) if (run.job.id === id) this.#stopRun(run, reason, error)
   }
 
   /** The store refused a write because the lease no longer holds. Answers false when that was to be expected. */
   leaseLost(held: HeldJob): boolean {
-    const run = this.#runs.get(keyOf(held))
+    const run = this.#find(held)
     if (run?.isEndedInTransaction === true) return false
     if (run !== undefined) {
       this.#stopRun(run, { type: 'lease-lost' }, new DOMException('the lease on this job is lost', 'AbortError'))
@@ -210,12 +231,12 @@ export class RunningJobs {
 
   /** Tells every attempt to stop. */
   stopAll(reason: StopReason, error: Error): void {
-    for (const run of [...this.#runs.values()]) this.#stopRun(run, reason, error)
+    for (const run of [...this.#runs]) this.#stopRun(run, reason, error)
   }
 
   /** Resolves when nothing runs, or after `ms` milliseconds: true when nothing runs. */
   async whenEmpty(ms: number): Promise<boolean> {
-    if (this.#runs.size === 0) return true
+    if (this.#runs.length === 0) return true
     await new Promise<void>((resolve) => {
       const timer = this.#host.clock.after(ms, resolve)
       this.#emptyWaiters.push(() => {
@@ -223,17 +244,31 @@ export class RunningJobs {
         resolve()
       })
     })
-    return this.#runs.size === 0
+    return this.#runs.length === 0
   }
 
   /** Gives up on everything that still runs, without waiting for any grace. */
   giveUpAll(): void {
-    for (const run of [...this.#runs.values()]) {
+    for (const run of [...this.#runs]) {
       run.stopReason ??= { type: 'interrupted' }
       this.#giveUp(run, run.stopReason)
     }
     this.#timer?.cancel()
     this.#timerAt = Infinity
+  }
+
+  #remove(run: Run): boolean {
+    if (this.#runs[run.place] !== run) return false
+    const last = this.#runs.pop()
+    if (last === undefined || last === run) return true
+    this.#runs[run.place] = last
+    last.place = run.place
+    return true
+  }
+
+  #find({ id, lease }: HeldJob): Run | undefined {
+    for (const run of this.#runs) if (run.job.id === id && run.job.lease === lease) return run
+    return undefined
   }
 
   #stopRun(run: Run, reason: StopReason, error: Error): void {
@@ -266,7 +301,7 @@ export class RunningJobs {
     const marks: HeldJob[] = []
     const notes: ProgressNote[] = []
     let nextAt = this.#notesAt === 0 ? Infinity : this.#notesAt
-    for (const run of [...this.#runs.values()]) {
+    for (const run of [...this.#runs]) {
       const { id, lease, attempt } = run.job
       if (!run.isMarked && run.startedAt + MARK_AFTER_MS <= now) {
         run.isMarked = true
@@ -293,8 +328,4 @@ export class RunningJobs {
     if (notes.length > 0) this.#options.recordProgress(notes)
     if (nextAt < Infinity) this.#armFor(nextAt)
   }
-}
-
-function keyOf({ lease, id }: HeldJob): string {
-  return `${lease} ${id}`
 }

@@ -70,8 +70,10 @@ export class Inlet {
     this.#eventsIn += events.length
     // Nobody asks for more on a subscription that was lost while its events waited, so they need no batches to ask after.
     const isWhole = side.mode === 'manual' || subscription.state === 'ended'
-    if (isWhole) return this.#handleBatches(subscription, events, [{ size: events.length, ask: 0, excess: 0 }])
-    return this.#handleBatches(subscription, events, this.#plan(subscription, side, events.length))
+    const batches = isWhole
+      ? [{ size: events.length, ask: 0, excess: 0 }]
+      : this.#plan(subscription, side, events.length)
+    return this.#handleBatches(subscription, events, batches)
   }
 
   #plan(subscription: SubscriptionLink, side: ConsumerSide, count: number): readonly Batch[] {
@@ -94,21 +96,35 @@ export class Inlet {
     for (let index = first; index < batches.length; index++) {
       const batch = batches[index]
       if (batch === undefined || this.#process.isEnding) return undefined
-      const { size } = batch
-      const returned = this.#callHandleEvents(
-        subscription,
-        size === events.length ? events : events.slice(from, from + size),
-      )
-      from += size
-      if (isPromise(returned)) {
-        return andThen(this.#process, returned, (value) => {
-          this.#batchHandled(subscription, batch, value)
-          return this.#handleBatches(subscription, events, batches, index + 1, from)
-        })
-      }
-      this.#batchHandled(subscription, batch, returned)
+      const isAll = batch.size === events.length
+      const handled = this.#handleBatch(subscription, isAll ? events : events.slice(from, from + batch.size), batch)
+      from += batch.size
+      if (handled === undefined) continue
+      return index + 1 === batches.length
+        ? handled
+        : this.#handleRest(handled, subscription, events, batches, index + 1, from)
     }
     return undefined
+  }
+
+  /** On its own, so that what the promise has to remember is made only where batches are left: one is the common case. */
+  #handleRest(
+    handled: Promise<void>,
+    ...rest: [
+      subscription: SubscriptionLink,
+      events: readonly unknown[],
+      batches: readonly Batch[],
+      first: number,
+      from: number,
+    ]
+  ): void | Promise<void> {
+    return andThen(this.#process, handled, () => this.#handleBatches(...rest))
+  }
+
+  #handleBatch(subscription: SubscriptionLink, events: readonly unknown[], batch: Batch): void | Promise<void> {
+    const returned = this.#callHandleEvents(subscription, events)
+    if (!isPromise(returned)) return this.#batchHandled(subscription, batch, returned)
+    return andThen(this.#process, returned, (value) => this.#batchHandled(subscription, batch, value))
   }
 
   #callHandleEvents(subscription: SubscriptionLink, events: readonly unknown[]): unknown {

@@ -51,6 +51,8 @@ export class Stage implements Behaviour {
   #inlet: Inlet | undefined
   /** The input queue; only a producer-consumer has one. */
   #inputs: Mailbox<Input> | undefined
+  // Made once, not for each message.
+  readonly #workOn = (): void | Promise<void> => this.#workOnInputs()
   readonly #emitted = (returned: unknown): void => this.#emit(returned)
 
   constructor(runtime: Runtime, process: Process, ref: StageRef, init: StageInit) {
@@ -318,7 +320,7 @@ export class Stage implements Behaviour {
       const input = inputs.shift()
       if (input === undefined) return undefined
       const pending = this.#handleInput(input)
-      if (pending !== undefined) return andThen(this.#process, pending, () => this.#workOnInputs())
+      if (pending !== undefined) return andThen(this.#process, pending, this.#workOn)
     }
     return undefined
   }

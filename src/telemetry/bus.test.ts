@@ -71,4 +71,19 @@ describe('Bus', () => {
     bus.send('a', 1)
     expect(calls).toBe(1)
   })
+
+  it('sends an event to those who listened when it was sent, whoever comes or leaves meanwhile', () => {
+    const { bus } = aBus()
+    const heard: string[] = []
+    bus.on('a', () => {
+      heard.push('first')
+      leave()
+      bus.on('a', () => heard.push('late'))
+    })
+    const leave = bus.on('a', () => heard.push('second'))
+    bus.send('a', 1)
+    expect(heard).toEqual(['first', 'second'])
+    bus.send('a', 2)
+    expect(heard).toEqual(['first', 'second', 'first', 'late'])
+  })
 })

@@ -13,7 +13,8 @@ export type Listener<Payload> = (payload: Payload) => void
  */
 export class Bus<Events extends object> {
   readonly #logger: Logger
-  readonly #listeners = new Map<keyof Events, Set<{ readonly listener: Listener<never> }>>()
+  /** The lists are replaced, never changed: who sends goes through those that were there then, without a copy. */
+  readonly #listeners = new Map<keyof Events, readonly { readonly listener: Listener<never> }[]>()
 
   constructor(logger: Logger) {
     this.#logger = logger
@@ -21,25 +22,27 @@ export class Bus<Events extends object> {
 
   /** Calls `listener` for each event of that name until the returned function is called. */
   on<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): () => void {
-    const listeners = this.#listeners.get(name) ?? new Set()
     const entry = { listener }
-    this.#listeners.set(name, listeners.add(entry))
+    this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), entry])
     return () => {
-      listeners.delete(entry)
+      const listeners = this.#listeners.get(name) ?? []
+      this.#listeners.set(
+        name,
+        listeners.filter((other) => other !== entry),
+      )
     }
   }
 
   /** Whether anybody listens: an event that is costly to make need not be made for nobody. */
   hasListeners(name: keyof Events): boolean {
-    return (this.#listeners.get(name)?.size ?? 0) > 0
+    return (this.#listeners.get(name)?.length ?? 0) > 0
   }
 
   /** Sends an event. */
   send<Name extends keyof Events>(name: Name, payload: Events[Name]): void {
     const listeners = this.#listeners.get(name)
-    if (listeners === undefined || listeners.size === 0) return
-    // Those that are there now: a listener may attach others.
-    for (const { listener } of [...listeners]) {
+    if (listeners === undefined) return
+    for (const { listener } of listeners) {
       try {
         // Listeners are kept under the name whose payload they take. An asynchronous one answers a promise.
         const answer: unknown = (listener as Listener<Events[Name]>)(payload)
