@@ -24,13 +24,22 @@ export interface Store {
   open(): Promise<void>
   /** Applies the migrations that are missing, also when the store was made with `migrate: false`. */
   migrate(): Promise<MigrationReport>
+  /** What {@link Store.migrate} would apply. Changes nothing and creates nothing; refuses a newer schema as `open` does. */
+  pendingMigrations(): Promise<PendingMigrations>
   /** Ends all work with the store; verbs called later are refused with `ERR_STORE_CLOSED`. Idempotent. */
   close(): Promise<void>
   /**
-   * Calls `listener` soon after something may have changed in the store that this process did not do itself. A hint: it may
-   * come too often or not at all. Answers a function that ends the subscription.
+   * Looks for what is wrong or dangerous around the store itself: rights, version, place, clock. Changes nothing and creates
+   * nothing. What it finds is an answer; it throws only when there is nothing to look at (`ERR_STORE_UNAVAILABLE`,
+   * `ERR_STORE_OPEN`). A finding of the check `schema` says whether the other verbs can be used.
    */
-  onChange(listener: () => void): () => void
+  diagnose(request: DiagnoseRequest): Promise<readonly Finding[]>
+  /**
+   * Calls `listener` soon after something may have changed in the store that this process did not do itself. A hint: it may
+   * come too often or not at all: a store that would make others pay for hints about `endings` gives none. Answers a function
+   * that ends the subscription.
+   */
+  onChange(about: ChangeTopic, listener: () => void): () => void
 
   // ── enqueue ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -39,6 +48,17 @@ export interface Store {
    * ended jobs count only where `isIdChosen` says so.
    */
   insertJobs(jobs: readonly NewJob[]): Promise<readonly InsertedJob[]>
+  /**
+   * The same inside a transaction of the user, on the user's own connection: the jobs exist when the user commits, and never
+   * when the user rolls back. What fails is taken back alone, if the database can do that. Throws `ERR_TX_FOREIGN` for what
+   * is no transaction on this store's database.
+   */
+  insertInTransaction(tx: unknown, jobs: readonly NewJob[]): Promise<readonly InsertedJob[]>
+  /**
+   * The same before it returns, on a connection of the user that works without promises; when no transaction is open there, it
+   * makes its own. Throws `ERR_TX_FOREIGN` for any other connection, and always on a store whose database has none such.
+   */
+  insertSync(tx: unknown, jobs: readonly NewJob[]): readonly InsertedJob[]
 
   // ── the life of a claimed job ────────────────────────────────────────────────────────────────────────────────────
 
@@ -86,9 +106,12 @@ export interface Store {
 
   /**
    * Makes this process known as a node and beats for it, from where a blocked event loop cannot stop the beat, until
-   * `retireNode`. Unparks jobs that this node can run.
+   * `retireNode`. Unparks jobs that this node can run. What it publishes of its jobs is kept by name, beyond the life of the
+   * node; of several registrations the newest counts.
    */
   registerNode(node: NodeRegistration): Promise<void>
+  /** What was published under these names, in any order; a name that no node has published is left out. */
+  readPublishedJobs(names: readonly string[]): Promise<readonly PublishedJob[]>
   /** Hands over the node's newest picture of itself; it is stored with the beat, at once when `isUrgent`. */
   publishSnapshot(node: string, snapshot: NodeSnapshot, isUrgent: boolean): Promise<void>
   /** What others want of this node: jobs to stop, queues paused, or that it was declared dead. */
@@ -105,7 +128,15 @@ export interface Store {
   rescueNode(request: RescueRequest): Promise<RescueAnswer | null>
   /** Deletes ended jobs that were kept long enough, at most about 1,000 a call. */
   pruneJobs(policies: readonly KeepPolicy[]): Promise<{ readonly pruned: number; readonly isDone: boolean }>
+  /**
+   * Tells idle workers of other processes that jobs may have come of which no hint told: their {@link onChange} listeners are
+   * called soon.
+   */
+  wake(): Promise<void>
 }
+
+/** What somebody wants hints about: jobs that may be claimed now, or jobs that have ended. */
+export type ChangeTopic = 'jobs' | 'endings'
 
 /** Counts in {@link QueueRecord} stop here, so that looking costs the same at any depth. */
 export const COUNT_CAP = 100_000
@@ -116,6 +147,31 @@ export interface MigrationReport {
   readonly to: number
   /** The names of the migrations applied now, in order. */
   readonly applied: readonly string[]
+}
+
+/** What {@link Store.pendingMigrations} answers. Versions as in {@link MigrationReport}. */
+export interface PendingMigrations {
+  readonly from: number
+  readonly to: number
+  /** In order. `sql` is a whole transaction that also writes down the new version: a script for the database's own shell. */
+  readonly pending: readonly { readonly name: string; readonly sql: string }[]
+}
+
+/** What {@link Store.diagnose} is asked for. */
+export interface DiagnoseRequest {
+  /** Also what takes as long as reading the whole database. */
+  readonly isThorough: boolean
+}
+
+/** What a check found. */
+export interface Finding {
+  /** The name of the check, such as `engine`; one check may find several things. */
+  readonly check: string
+  readonly level: 'ok' | 'warning' | 'problem'
+  /** What is so, as a sentence without a full stop. */
+  readonly found: string
+  /** What to do; null where nothing has to be done. */
+  readonly advice: string | null
 }
 
 /** The answer for one inserted job, in the order of the request. */
@@ -137,6 +193,11 @@ export interface ClaimAnswer {
   readonly broken: readonly { readonly id: string; readonly queue: string; readonly error: ErrorRecord }[]
   /** Milliseconds until the next scheduled job of the asked queues is due; null when there is none. */
   readonly nextDueInMs: number | null
+  /**
+   * The store's advice: in how many milliseconds a queue that gave less than was asked should be asked again when no hint
+   * comes; null leaves it to the caller. For a store whose hints are dearer than looking.
+   */
+  readonly lookAgainInMs: number | null
   /**
    * Queues in which the search ended at its bound (promotion, parking or stepping over jobs of others), so that fewer jobs
    * than asked does not mean that there are none. A queue that was given all it asked for is not listed. The next claim goes

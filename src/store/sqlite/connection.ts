@@ -14,8 +14,9 @@
 import { accessSync, constants, statSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import { storeError } from '../errors.ts'
-import { loadEngine, type SqliteDatabase, type SqliteStatement } from './engine.ts'
+import type { SqliteDatabase, SqliteStatement } from './engine.ts'
 import { translateError } from './errors.ts'
+import { loadEngine } from './load-engine.ts'
 
 /** How safe a commit is: against a power cut (`disk`), or only against the death of the process (`process`). */
 export type Durability = 'disk' | 'process'
@@ -33,7 +34,7 @@ export interface Db {
 }
 
 /** How long a call waits for the lock of another connection. */
-const BUSY_TIMEOUT_MS = 2_000
+export const BUSY_TIMEOUT_MS = 2_000
 
 /** The write-ahead log is cut back to this size after a checkpoint. */
 const JOURNAL_SIZE_LIMIT = 16 * 1024 * 1024
@@ -256,8 +257,8 @@ function readCheckpoint(database: CachingDatabase, sql: string): { readonly page
   return { pages: row.log }
 }
 
-/** Says what is wrong with the path in words better than the engine's. */
-function checkPath(path: string): void {
+/** Throws `ERR_STORE_OPEN` for a path that cannot be used, in words better than the engine's. */
+export function checkPath(path: string): void {
   const folder = dirname(path)
   const refuse = (reason: string, cause?: unknown): never => {
     throw storeError('ERR_STORE_OPEN', `database ${path} cannot be opened: ${reason}`, cause)

@@ -6,12 +6,17 @@ import { existsSync } from 'node:fs'
 import type { JobState } from '../../job/job.ts'
 import { RunnerError } from '../../host/errors.ts'
 import { storeError } from '../errors.ts'
-import type { MigrationReport, NodeRegistration, NodeSnapshot, Store } from '../store.ts'
+import type { MigrationReport, NodeRegistration, NodeSnapshot, PendingMigrations, Store } from '../store.ts'
 import { Connection, type Db, type Durability } from './connection.ts'
+import { diagnoseDatabase, diskTypeOf } from './diagnose.ts'
+import type { SqliteDatabase } from './engine.ts'
+import { loadEngine } from './load-engine.ts'
 import { NodeNames } from './node-names.ts'
-import { admitSchema, migrateSchema } from './schema.ts'
+import { peek } from './peek.ts'
+import { admitSchema, EVERY_MIGRATION, migrateSchema, pendingFor } from './schema.ts'
 import { ackJobs } from './statements/ack-jobs.ts'
-import { CANCELLED_STATES, chooseJobs, DELETED_STATES, RETRIED_STATES, type Chosen } from './statements/bulk-target.ts'
+import { CANCELLED_STATES, DELETED_STATES, RETRIED_STATES, type Chosen } from '../bulk-target.ts'
+import { chooseJobs } from './statements/bulk-target.ts'
 import { cancelJobs } from './statements/cancel-jobs.ts'
 import { changeQueue } from './statements/change-queue.ts'
 import { claimJobs, type WalkPlaces } from './statements/claim-jobs.ts'
@@ -23,17 +28,24 @@ import { markStarted } from './statements/mark-started.ts'
 import { pruneJobs } from './statements/prune-jobs.ts'
 import { readEndings, readJob } from './statements/read-job.ts'
 import { readQueues } from './statements/read-queues.ts'
+import { readPublishedJobs } from './statements/published-jobs.ts'
 import { recordProgress } from './statements/record-progress.ts'
 import { beat, readNodes, readOrders, registerNode, retireNode } from './statements/register-node.ts'
 import { rescueNode } from './statements/rescue-node.ts'
 import { retryJobs } from './statements/retry-jobs.ts'
+import { wakeOthers } from './statements/wake-others.ts'
 
-/** The verbs of {@link Store} that are carried from a caller to a core: all that are about the database alone. */
-export type CoreVerb = Exclude<keyof Store, 'close' | 'onChange' | 'ackInTransaction'>
+/** The verbs of {@link Store} that are carried from a caller to a core: all that run on its own connection. */
+export type CoreVerb = Exclude<
+  keyof Store,
+  'close' | 'onChange' | 'ackInTransaction' | 'insertInTransaction' | 'insertSync'
+>
 
 const EVERY_VERB: Readonly<Record<CoreVerb, true>> = {
   open: true,
   migrate: true,
+  pendingMigrations: true,
+  diagnose: true,
   insertJobs: true,
   claimJobs: true,
   markStarted: true,
@@ -49,12 +61,14 @@ const EVERY_VERB: Readonly<Record<CoreVerb, true>> = {
   changeQueue: true,
   readQueues: true,
   registerNode: true,
+  readPublishedJobs: true,
   publishSnapshot: true,
   readOrders: true,
   retireNode: true,
   readNodes: true,
   rescueNode: true,
   pruneJobs: true,
+  wake: true,
 }
 
 /** Every {@link CoreVerb}. */
@@ -126,6 +140,23 @@ export class SqliteCore implements SyncVerbs {
       if (this.#connection === null) connection.close()
       throw error
     }
+  }
+
+  pendingMigrations(): VerbAnswer<'pendingMigrations'> {
+    const { path } = this.#options
+    const pending = (database: Pick<SqliteDatabase, 'prepare'>): PendingMigrations => pendingFor(database, this.#name)
+    if (this.#connection !== null) return this.#connection.read(pending)
+    return path === null || !existsSync(path) ? EVERY_MIGRATION : peek(path, pending)
+  }
+
+  diagnose(...[{ isThorough }]: VerbArgs<'diagnose'>): VerbAnswer<'diagnose'> {
+    return diagnoseDatabase({
+      path: this.#options.path,
+      isThorough,
+      now: this.#host.now(),
+      loadEngine,
+      diskTypeOf,
+    })
   }
 
   insertJobs(...[jobs]: VerbArgs<'insertJobs'>): VerbAnswer<'insertJobs'> {
@@ -204,6 +235,10 @@ export class SqliteCore implements SyncVerbs {
     this.#write((db) => registerNode(db, node, this.#names))
   }
 
+  readPublishedJobs(...[names]: VerbArgs<'readPublishedJobs'>): VerbAnswer<'readPublishedJobs'> {
+    return this.#read((db) => readPublishedJobs(db, names))
+  }
+
   /** Only a beat stores a snapshot; the shell around the core decides when. */
   publishSnapshot(...[node, snapshot]: VerbArgs<'publishSnapshot'>): void {
     this.beat(node, snapshot)
@@ -236,6 +271,10 @@ export class SqliteCore implements SyncVerbs {
 
   pruneJobs(...[policies]: VerbArgs<'pruneJobs'>): VerbAnswer<'pruneJobs'> {
     return this.#write((db) => pruneJobs(db, policies))
+  }
+
+  wake(): void {
+    this.#use().writeSoft((db) => wakeOthers(db))
   }
 
   /** Whether somebody else has changed the database since the last call; false while it is not open. */

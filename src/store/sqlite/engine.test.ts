@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { checkEngine, isAtLeast, loadEngine, MIN_ENGINE } from './engine.ts'
+import { checkEngine, isAtLeast, MIN_ENGINE } from './engine.ts'
+import { loadEngine } from './load-engine.ts'
 
 describe('the engine', () => {
   it('is never older than the first safe version', () => {

@@ -51,11 +51,39 @@ export function translateError(error: unknown, path: string): RunnerError {
   }
 }
 
-/** The numeric code of an error of `node:sqlite` or of a package with its interface; 0 when it has none. */
+interface SqliteErrorLike extends Error {
+  readonly errcode?: unknown
+  readonly sqliteExtendedCode?: unknown
+  readonly code?: unknown
+}
+
+/** The codes that better-sqlite3 gives by name; those that are not here are judged by their first word. */
+const CODES_BY_NAME: Readonly<Record<string, number>> = {
+  SQLITE_BUSY: BUSY,
+  SQLITE_LOCKED: LOCKED,
+  SQLITE_NOMEM: NO_MEMORY,
+  SQLITE_READONLY: READ_ONLY,
+  SQLITE_IOERR: IO_ERROR,
+  SQLITE_IOERR_SHMSIZE: 4874,
+  SQLITE_IOERR_SHMOPEN: 4618,
+  SQLITE_CORRUPT: CORRUPT,
+  SQLITE_FULL: FULL,
+  SQLITE_CANTOPEN: CANNOT_OPEN,
+  SQLITE_NOTADB: NOT_A_DATABASE,
+}
+
+/** The numeric code of an error of an engine; 0 when it has none. */
 function readSqliteError(error: unknown): { readonly code: number; readonly text: string } {
   if (!(error instanceof Error)) return { code: 0, text: String(error) }
-  // Both are plain properties that may be absent; the extended code is the more precise one.
-  const { errcode, sqliteExtendedCode } = error as { errcode?: unknown; sqliteExtendedCode?: unknown }
-  const code = typeof sqliteExtendedCode === 'number' ? sqliteExtendedCode : errcode
-  return { code: typeof code === 'number' ? code : 0, text: error.message }
+  // Plain properties that may be absent; the extended code is the more precise one.
+  const { errcode, sqliteExtendedCode, code } = error as SqliteErrorLike
+  for (const found of [sqliteExtendedCode, errcode]) {
+    if (typeof found === 'number') return { code: found, text: error.message }
+  }
+  return { code: typeof code === 'string' ? codeNamed(code) : 0, text: error.message }
+}
+
+function codeNamed(name: string): number {
+  const [word] = /^SQLITE_[A-Z]+/.exec(name) ?? []
+  return CODES_BY_NAME[name] ?? (word === undefined ? 0 : (CODES_BY_NAME[word] ?? 0))
 }

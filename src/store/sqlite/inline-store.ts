@@ -6,11 +6,11 @@
 import type { Host } from '../../host/host.ts'
 import { uuidV4 } from '../../host/uuid.ts'
 import { storeError } from '../errors.ts'
-import type { Ack, Store } from '../store.ts'
-import { ackOnHandle } from './ack-on-handle.ts'
+import type { Store } from '../store.ts'
 import type { CoreOptions, CoreVerb, VerbAnswer, VerbArgs } from './core.ts'
 import { forwardVerbs } from './forward-verbs.ts'
 import { LiveCore } from './live-core.ts'
+import { handleVerbs } from './user-connection.ts'
 
 /** Makes an embedded store without a thread. */
 export function inlineStore(host: Host, options: CoreOptions): Store {
@@ -33,11 +33,8 @@ export function inlineStore(host: Host, options: CoreOptions): Store {
       checkOpen()
       return core.call(verb, args)
     }),
-    ackInTransaction: async (tx: unknown, ack: Ack) => {
-      checkOpen()
-      return ackOnHandle(tx, ack, { path: options.path, host: coreHost })
-    },
-    onChange: (listener) => {
+    ...handleVerbs({ ...options, host: coreHost, checkOpen }),
+    onChange: (_about, listener) => {
       listeners.add(listener)
       if (listeners.size === 1 && !isClosed) core.listen(true)
       return () => {

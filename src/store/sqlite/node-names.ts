@@ -5,7 +5,7 @@
 
 import type { NodeRegistration } from '../store.ts'
 import type { Db } from './connection.ts'
-import { parseJson } from './rows.ts'
+import { parseJson } from '../stored-values.ts'
 
 const READ_NODE = 'select jobs from millrace_node where id = ? and dead_at is null'
 

@@ -1,7 +1,7 @@
-/** One decoder per kind of row, and the encoders that match. Differences between engines end here. */
+/** One decoder per kind of row. Differences between engines end here. */
 
-import type { AttemptRecord, BackoffSettings, ClaimedJob, EncodedValue, ErrorRecord, JobRecord } from '../../job/job.ts'
-import type { SqlValue } from './engine.ts'
+import type { AttemptRecord, ClaimedJob, EncodedValue, ErrorRecord, JobRecord } from '../../job/job.ts'
+import { brokenRow, decodeError, decodeValue, parseBackoff, parseJson } from '../stored-values.ts'
 
 /** The columns that a claim reads. */
 export const CLAIM_COLUMNS =
@@ -138,79 +138,7 @@ export function decodeAttempt(row: AttemptRow, logs: readonly string[]): Attempt
   }
 }
 
-/** A stored value, or null when there is none. */
-export function decodeValue(codec: EncodedValue['codec'] | null, text: string | null): EncodedValue | null {
-  return codec === null || text === null ? null : { codec, text }
-}
-
-/** A stored error; text that is none, as a row written by hand may have, becomes the message of one. */
-export function decodeError(text: string | null): ErrorRecord | null {
-  if (text === null) return null
-  const value = parseJson(text)
-  if (isRecord(value) && typeof value['name'] === 'string' && typeof value['message'] === 'string') {
-    // Written by `encodeError`; the optional fields are plain text or absent.
-    return value as unknown as ErrorRecord
-  }
-  return { name: 'Error', message: text }
-}
-
-/** The stored form of an error; JSON escapes every character that a text column could not keep. */
-export function encodeError(error: ErrorRecord | null): string | null {
-  return error === null ? null : JSON.stringify(error)
-}
-
-/**
- * Text that every engine keeps whole: some cut it at a NUL character, and none keeps a lone surrogate. Whatever is recorded
- * about a job passes through here, so that a write never fails, and never loses its end, because of its own text.
- */
-export function plainText(text: string): string {
-  return UNKEPT.test(text) ? text.replaceAll(ALL_UNKEPT, '\u{FFFD}') : text
-}
-
-/** The same for a text that may be absent. */
-export function plainTextOrNull(text: string | null): string | null {
-  return text === null ? null : plainText(text)
-}
-
-const UNKEPT = /[\0\p{Surrogate}]/u
-const ALL_UNKEPT = /[\0\p{Surrogate}]/gu
-
-/** A number that an integer column takes: whole, and small enough to be read again. */
-export function wholeNumber(value: number): SqlValue {
-  if (Number.isNaN(value)) return 0
-  return Math.trunc(Math.min(Math.max(value, Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER))
-}
-
-/** JSON that was stored by this code, or null when it was not. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
-}
-
 function parseTags(text: string): readonly string[] | null {
   const value = parseJson(text)
   return Array.isArray(value) && value.every((tag) => typeof tag === 'string') ? value : null
-}
-
-function parseBackoff(text: string): BackoffSettings | undefined {
-  const value = parseJson(text)
-  if (!isRecord(value)) return undefined
-  const { baseMs, factor, maxMs } = value
-  if (typeof baseMs !== 'number' || typeof factor !== 'number' || typeof maxMs !== 'number') return undefined
-  return { baseMs, factor, maxMs }
-}
-
-function brokenRow(column: string, text: string | null): ErrorRecord {
-  return {
-    name: 'BrokenRowError',
-    code: 'ERR_ROW_BROKEN',
-    message: `the stored ${column} cannot be read: ${JSON.stringify(text?.slice(0, 200))}; correct the program that wrote the row, then enqueue the job again`,
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

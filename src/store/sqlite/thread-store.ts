@@ -16,11 +16,12 @@ import { unreachable } from '../../host/errors.ts'
 import type { Host } from '../../host/host.ts'
 import { uuidV4 } from '../../host/uuid.ts'
 import { storeError } from '../errors.ts'
-import type { Ack, Store } from '../store.ts'
-import { ackOnHandle } from './ack-on-handle.ts'
+import type { Store } from '../store.ts'
 import type { BeatingNode, CoreOptions, CoreVerb, VerbAnswer, VerbArgs } from './core.ts'
 import { forwardVerbs } from './forward-verbs.ts'
+import { chooseEngine } from './load-engine.ts'
 import { unpackError, type ThreadReply, type ThreadRequest, type ThreadSettings } from './thread-protocol.ts'
+import { handleVerbs } from './user-connection.ts'
 
 /** The pause after a first crash, and the longest one. */
 const RESTART_MIN_MS = 100
@@ -31,8 +32,13 @@ export function threadStore(host: Host, options: CoreOptions): Store {
   const thread = new StoreThread(host, options)
   return {
     ...forwardVerbs((verb, args) => thread.call(verb, args)),
-    ackInTransaction: (tx, ack) => thread.ackInTransaction(tx, ack),
-    onChange: (listener) => thread.subscribe(listener),
+    // On the caller's thread, because the connection is there.
+    ...handleVerbs({
+      ...options,
+      host: { now: () => host.clock.now(), uuid: () => uuidV4(host) },
+      checkOpen: () => thread.checkOpen(),
+    }),
+    onChange: (_about, listener) => thread.subscribe(listener),
     close: () => thread.close(),
   }
 }
@@ -60,7 +66,7 @@ class StoreThread {
   }
 
   async call<V extends CoreVerb>(verb: V, args: VerbArgs<V>): Promise<VerbAnswer<V>> {
-    this.#checkOpen()
+    this.checkOpen()
     const answer = this.#request((id) => ({ type: 'call', id, verb, args }))
     if (verb === 'registerNode') {
       const [{ id, beatMs }] = args as VerbArgs<'registerNode'>
@@ -74,13 +80,6 @@ class StoreThread {
     this.#holdProcess()
     // The thread answers with what the verb of this name answers.
     return (await answer) as VerbAnswer<V>
-  }
-
-  /** On the caller's thread, because the connection is there. */
-  async ackInTransaction(tx: unknown, ack: Ack): Promise<boolean> {
-    this.#checkOpen()
-    const host = { now: () => this.#host.clock.now(), uuid: () => uuidV4(this.#host) }
-    return ackOnHandle(tx, ack, { path: this.#options.path, host })
   }
 
   subscribe(listener: () => void): () => void {
@@ -135,6 +134,8 @@ class StoreThread {
     if (this.#pause !== null) {
       throw storeError('ERR_STORE_UNAVAILABLE', `the store's thread died and starts again soon; call again`)
     }
+    // Here, because only this thread knows what the program has loaded; a new thread inherits the choice.
+    chooseEngine()
     const settings: ThreadSettings = { core: this.#options }
     const worker = new Worker(new URL('./store-thread.js', import.meta.url), {
       name: 'millrace-store',
@@ -219,7 +220,7 @@ class StoreThread {
     else this.#worker?.unref()
   }
 
-  #checkOpen(): void {
+  checkOpen(): void {
     if (this.#closing !== null) throw storeError('ERR_STORE_CLOSED', 'the store was closed; make a new runner to go on')
   }
 }

@@ -11,7 +11,7 @@
 import { unreachable } from '../../../host/errors.ts'
 import type { Ack, AckAnswer } from '../../store.ts'
 import type { Db } from '../connection.ts'
-import { encodeError, plainText, wholeNumber } from '../rows.ts'
+import { encodeError, plainText, wholeNumber } from '../../stored-values.ts'
 import { hasLog, writeLog } from './add-logs.ts'
 import {
   CANCELLED_BY_OPERATOR,

@@ -1,7 +1,7 @@
 /** Log lines of attempts. */
 
 import type { Db } from '../connection.ts'
-import { plainText } from '../rows.ts'
+import { plainText } from '../../stored-values.ts'
 
 const ADD_LINE = 'insert into millrace_job_log (job_id, lease, line) values (?, ?, ?)'
 

@@ -1,21 +1,8 @@
 /** Which jobs an operator's verb is about, and the answer that all of these verbs give. */
 
 import { JOB_STATES, type JobState } from '../../../job/job.ts'
+import type { Chosen } from '../../bulk-target.ts'
 import type { BulkAnswer, JobFilter, JobPage, JobQuery, JobTarget } from '../../store.ts'
-
-/** Jobs chosen before the write begins, so that looking for them holds no lock. */
-export interface Chosen {
-  readonly ids: readonly string[]
-  readonly isNamed: boolean
-  readonly mayHaveMore: boolean
-}
-
-/** The states in which a verb changes jobs. */
-export const RETRIED_STATES = ['failed', 'cancelled'] as const
-/** See {@link RETRIED_STATES}. */
-export const CANCELLED_STATES = ['scheduled', 'queued', 'running'] as const
-/** See {@link RETRIED_STATES}. */
-export const DELETED_STATES = ['scheduled', 'queued', 'completed', 'failed', 'cancelled'] as const
 
 /**
  * Named jobs as they are; for a filter the newest `limit` that match and are in one of `states`. A running job whose stop

@@ -1,9 +1,10 @@
 /** `cancelJobs`: waiting jobs end at once; a running one is asked to stop, and its node learns it from `readOrders`. */
 
 import { unreachable } from '../../../host/errors.ts'
+import type { Chosen } from '../../bulk-target.ts'
 import type { BulkAnswer } from '../../store.ts'
 import type { Db } from '../connection.ts'
-import { changeEach, type Chosen } from './bulk-target.ts'
+import { changeEach } from './bulk-target.ts'
 import { CANCELLED_BY_OPERATOR, EndedCounter, moveToCancelled } from './end-job.ts'
 import { readRow } from './read-job.ts'
 

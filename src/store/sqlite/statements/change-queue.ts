@@ -2,7 +2,7 @@
 
 import type { QueueChange } from '../../store.ts'
 import type { Db } from '../connection.ts'
-import { plainText } from '../rows.ts'
+import { plainText } from '../../stored-values.ts'
 
 const SET_PAUSED = `
   insert into millrace_queue (name, is_paused) values (?, ?)

@@ -72,7 +72,8 @@ interface Taken {
 /** See {@link Store.claimJobs}. */
 export function claimJobs(db: Db, request: ClaimRequest, names: NodeNames, places: WalkPlaces): ClaimAnswer {
   const own = names.of(db, request.node)
-  if (own === null) return { jobs: [], broken: [], nextDueInMs: null, unfinished: [], isFenced: true }
+  if (own === null)
+    return { jobs: [], broken: [], nextDueInMs: null, lookAgainInMs: null, unfinished: [], isFenced: true }
   const lease = db.uuid()
   const taken: Taken = { jobs: [], seqs: [], broken: [], unknown: [] }
   const unfinished: string[] = []
@@ -92,6 +93,7 @@ export function claimJobs(db: Db, request: ClaimRequest, names: NodeNames, place
     jobs: taken.jobs,
     broken: taken.broken.map(({ id, queue, error }) => ({ id, queue, error })),
     nextDueInMs: nextDue === null ? null : Math.max(0, nextDue - db.now),
+    lookAgainInMs: null,
     unfinished,
     isFenced: false,
   }

@@ -1,8 +1,9 @@
 /** `deleteJobs`: jobs go with all that is kept of them. */
 
+import type { Chosen } from '../../bulk-target.ts'
 import type { BulkAnswer } from '../../store.ts'
 import type { Db } from '../connection.ts'
-import { changeEach, type Chosen } from './bulk-target.ts'
+import { changeEach } from './bulk-target.ts'
 import { removeLive, removeTraces } from './end-job.ts'
 import { readRow } from './read-job.ts'
 

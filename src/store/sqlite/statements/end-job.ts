@@ -2,7 +2,7 @@
 
 import type { ErrorRecord } from '../../../job/job.ts'
 import type { Db } from '../connection.ts'
-import { encodeError } from '../rows.ts'
+import { encodeError } from '../../stored-values.ts'
 
 /** The columns that go unchanged from a live job to its ended record, and back when an operator retries it. */
 export const CARRIED_COLUMNS =

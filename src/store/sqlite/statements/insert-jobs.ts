@@ -1,9 +1,9 @@
 /** `insertJobs`: new jobs, all or none. */
 
-import type { BackoffSettings, NewJob } from '../../../job/job.ts'
+import type { NewJob } from '../../../job/job.ts'
 import type { InsertedJob } from '../../store.ts'
 import type { Db } from '../connection.ts'
-import { plainText, plainTextOrNull, wholeNumber } from '../rows.ts'
+import { encodeBackoff, plainText, plainTextOrNull, wholeNumber } from '../../stored-values.ts'
 
 const INSERT = `
   insert into millrace_job (id, name, queue, state, args, args_codec, priority, due_at, created_at, max_attempts, backoff, timeout_ms, key, tags)
@@ -47,15 +47,4 @@ export function insertJobs(db: Db, jobs: readonly NewJob[]): readonly InsertedJo
 function dueTime(job: NewJob, now: number): number {
   if (job.due === null) return now
   return Math.max(now, Math.ceil('at' in job.due ? job.due.at : now + job.due.delayMs))
-}
-
-/** JSON has no infinity. */
-function encodeBackoff(backoff: BackoffSettings | null): string | null {
-  if (backoff === null) return null
-  const finite = (value: number): number => Math.min(value, Number.MAX_VALUE)
-  return JSON.stringify({
-    baseMs: finite(backoff.baseMs),
-    factor: finite(backoff.factor),
-    maxMs: finite(backoff.maxMs),
-  })
 }

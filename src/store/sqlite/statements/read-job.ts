@@ -4,16 +4,8 @@ import { unreachable } from '../../../host/errors.ts'
 import type { AttemptRecord } from '../../../job/job.ts'
 import type { Ending, JobDetails } from '../../store.ts'
 import type { Db } from '../connection.ts'
-import {
-  decodeAttempt,
-  decodeError,
-  decodeJob,
-  decodeValue,
-  ENDED_COLUMNS,
-  LIVE_COLUMNS,
-  type AttemptRow,
-  type JobRow,
-} from '../rows.ts'
+import { decodeAttempt, decodeJob, ENDED_COLUMNS, LIVE_COLUMNS, type AttemptRow, type JobRow } from '../rows.ts'
+import { decodeError, decodeValue } from '../../stored-values.ts'
 
 // At most one of them has the job, unless an id was used again after its first job had ended: then the live one counts.
 const READ_LIVE = `select ${LIVE_COLUMNS} from millrace_job where id = ?`

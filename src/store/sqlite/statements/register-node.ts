@@ -3,9 +3,10 @@
 import type { NodeOrders, NodeRecord, NodeRegistration, NodeSnapshot, PublishedJob } from '../../store.ts'
 import type { Db } from '../connection.ts'
 import type { NodeNames } from '../node-names.ts'
-import { parseJson, plainText, plainTextOrNull, wholeNumber } from '../rows.ts'
+import { parseJson, plainText, plainTextOrNull, wholeNumber } from '../../stored-values.ts'
 import { giveBackJobs, readHeld } from './give-back-jobs.ts'
 import { unparkSome } from './park-jobs.ts'
+import { publishJobs } from './published-jobs.ts'
 import { readPausedQueues } from './read-queues.ts'
 
 const REGISTER = `
@@ -63,6 +64,7 @@ export function registerNode(db: Db, node: NodeRegistration, names: NodeNames): 
     JSON.stringify(node.queues),
     JSON.stringify(node.jobs),
   )
+  publishJobs(db, node.jobs)
   names.register(node)
   for (const queue of node.queues) unparkSome(db, names, node.id, queue)
 }

@@ -3,11 +3,11 @@
  * beaten meanwhile keeps everything, and of two rescuers one comes too late.
  */
 
-import type { ErrorRecord } from '../../../job/job.ts'
+import { crashError, decideRescue } from '../../rescue-decision.ts'
 import type { RescueAnswer, RescueRequest } from '../../store.ts'
 import type { Db } from '../connection.ts'
 import { CANCELLED_BY_OPERATOR, EndedCounter, moveToCancelled, moveToDead, recordAttempt } from './end-job.ts'
-import { encodeError } from '../rows.ts'
+import { encodeError } from '../../stored-values.ts'
 
 const DECLARE_DEAD = `
   update millrace_node set dead_at = ?3 where id = ?1 and beat_seq = ?2 and dead_at is null returning host, pid`
@@ -39,12 +39,6 @@ interface DeadNode {
   readonly pid: number
 }
 
-/** What is to become of a job whose node died. */
-export type RescueDecision =
-  | { readonly type: 'requeue'; readonly attempt: number; readonly error: ErrorRecord }
-  | { readonly type: 'fail'; readonly error: ErrorRecord }
-  | { readonly type: 'cancel' }
-
 /** See {@link Store.rescueNode}. */
 export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null {
   const { node, beatSeq, quarantineAfter } = request
@@ -60,7 +54,15 @@ export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null 
     const crash = crashError(dead, node)
     const { id, attempt, lease, started_at: startedAt } = row
     recordAttempt(db, { id, attempt, lease, node, startedAt, endedAt: db.now, error: crash })
-    const decision = decideRescue(row, crash, quarantineAfter)
+    const held = {
+      name: row.name,
+      attempt,
+      maxAttempts: row.max_attempts,
+      crashes: row.crashes,
+      isStarted: startedAt !== null,
+      isCancelRequested: row.cancel_requested === 1,
+    }
+    const decision = decideRescue(held, crash, quarantineAfter)
     const crashes = row.crashes + 1
     if (decision.type !== 'requeue') counter.add(row.queue, db.now)
     switch (decision.type) {
@@ -79,37 +81,4 @@ export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null 
   }
   counter.write(db)
   return { requeued, failed, cancelled }
-}
-
-/** The rules of rescue, for one job. Pure. */
-export function decideRescue(
-  job: Pick<HeldRow, 'name' | 'attempt' | 'max_attempts' | 'crashes' | 'started_at' | 'cancel_requested'>,
-  crash: ErrorRecord,
-  quarantineAfter: number,
-): RescueDecision {
-  if (job.cancel_requested === 1) return { type: 'cancel' }
-  const crashes = job.crashes + 1
-  if (crashes >= quarantineAfter) {
-    return {
-      type: 'fail',
-      error: {
-        name: 'JobCrashedError',
-        code: 'ERR_QUARANTINED',
-        message: `${job.name} was running in ${crashes} crashes and runs no more: it may be what kills its process; retry it when that is mended`,
-        cause: crash,
-      },
-    }
-  }
-  // Without a mark the handler had hardly begun, if at all: the attempt is given back.
-  if (job.started_at === null) return { type: 'requeue', attempt: Math.max(0, job.attempt - 1), error: crash }
-  if (job.attempt >= job.max_attempts) return { type: 'fail', error: crash }
-  return { type: 'requeue', attempt: job.attempt, error: crash }
-}
-
-function crashError(dead: DeadNode, node: string): ErrorRecord {
-  return {
-    name: 'JobCrashedError',
-    code: 'ERR_NODE_DIED',
-    message: `the process that ran it died: node ${node}, host ${dead.host}, pid ${dead.pid}`,
-  }
 }

@@ -1,8 +1,9 @@
 /** `retryJobs`: failed and cancelled jobs live again. What is kept of their earlier attempts stays. */
 
+import type { Chosen } from '../../bulk-target.ts'
 import type { BulkAnswer } from '../../store.ts'
 import type { Db } from '../connection.ts'
-import { changeEach, type Chosen } from './bulk-target.ts'
+import { changeEach } from './bulk-target.ts'
 import { CARRIED_COLUMNS } from './end-job.ts'
 import { readRow } from './read-job.ts'
 

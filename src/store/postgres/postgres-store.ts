@@ -1,0 +1,403 @@
+/**
+ * The store on PostgreSQL: the verbs of the contract on the lanes of a database.
+ *
+ *     idle ──first verb──▶ opening ──▶ open ──close──▶ closed
+ *      ▲                      │ it failed: the next verb tries again
+ *      └──────────────────────┘
+ *
+ * State in memory only makes it quicker: which leases this process holds, where its claims begin, which priorities are known
+ * to be written down. A crash loses nothing but that.
+ */
+
+import type { Host } from '../../host/host.ts'
+import { uuidV4 } from '../../host/uuid.ts'
+import type { NewJob } from '../../job/job.ts'
+import { CANCELLED_STATES, DELETED_STATES, RETRIED_STATES } from '../bulk-target.ts'
+import { storeError } from '../errors.ts'
+import type {
+  Ack,
+  ChangeTopic,
+  AckAnswer,
+  FencedAnswer,
+  HeldJob,
+  InsertedJob,
+  NodeRegistration,
+  NodeSnapshot,
+  Store,
+} from '../store.ts'
+import { TransactionGate } from './admit-transaction.ts'
+import { ArrivalPace } from './arrival-pace.ts'
+import { Claims } from './claims.ts'
+import type { Database, Db } from './database.ts'
+import { diagnoseDatabase } from './diagnose.ts'
+import { endedWithin } from './ended-within.ts'
+import { sqlStateOf } from './errors.ts'
+import { LoopHeart, type Heart } from './heart.ts'
+import { HeldLeases } from './held-leases.ts'
+import { Listener } from './listener.ts'
+import { NO_UUID } from './rows.ts'
+import { admitSchema, migrateSchema, pendingFor } from './schema.ts'
+import { ackJobs, isOneStatement } from './statements/ack-jobs.ts'
+import { giveBackJobs, markStarted, readHeld, readLeases, recordProgress } from './statements/held-jobs.ts'
+import { addPriorities, insertJobsWithCare, insertNewJobs } from './statements/insert-jobs.ts'
+import { listJobs } from './statements/list-jobs.ts'
+import { beat, readNodes, readOrders, readPublishedJobs, registerNode, removeNode } from './statements/nodes.ts'
+import { cancelJobs, chooseJobs, deleteJobs, retryJobs } from './statements/operate-jobs.ts'
+import { pruneJobs, readOrphanedNodes } from './statements/prune-jobs.ts'
+import { UNPARK_LIMIT, unparkJobs } from './statements/promote-jobs.ts'
+import { readEndings, readJob } from './statements/read-jobs.ts'
+import { changeQueue, readQueues } from './statements/queues.ts'
+import { freeJobs, rescueNode } from './statements/rescue-node.ts'
+import { userTransaction } from './user-transaction.ts'
+
+/** What the store is made of. */
+export interface PostgresStoreParts {
+  readonly host: Host
+  readonly database: Database
+  readonly heart: Heart
+  /** The channel on which idle processes are notified. */
+  readonly channel: string
+  readonly mayMigrate: boolean
+}
+
+const NOTIFY = `select pg_notify($1, '')`
+
+const UNIQUE_VIOLATION = '23505'
+
+/** A crash is counted this often before a job is set aside, for nodes whose claim came through after their death. */
+const QUARANTINE_AFTER = 3
+
+/** Makes a store of its parts. Nothing is opened before the first verb. */
+export function postgresStore(parts: PostgresStoreParts): Store {
+  return new PostgresStore(parts)
+}
+
+class PostgresStore implements Store {
+  readonly #host: Host
+  readonly #database: Database
+  readonly #gate: TransactionGate
+  readonly #heart: Heart
+  readonly #channel: string
+  readonly #mayMigrate: boolean
+  readonly #held = new HeldLeases()
+  readonly #pace = new ArrivalPace()
+  readonly #claims: Claims
+  readonly #levels = new Set<string>()
+  readonly #listeners = new Set<() => void>()
+  #listener: Listener | null = null
+  readonly #endingEars = new Set<Promise<void>>()
+  #opening: Promise<void> | null = null
+  #closing: Promise<void> | null = null
+
+  constructor({ host, database, heart, channel, mayMigrate }: PostgresStoreParts) {
+    this.#host = host
+    this.#database = database
+    this.#gate = new TransactionGate(database.general)
+    this.#heart = heart
+    this.#channel = channel
+    this.#mayMigrate = mayMigrate
+    this.#claims = new Claims(host, { database, held: this.#held, pace: this.#pace, listener: () => this.#listener })
+  }
+
+  // ── schema and lifetime ──────────────────────────────────────────────────────────────────────────────────────────
+
+  open(): Promise<void> {
+    this.#checkOpen()
+    this.#opening ??= admitSchema(this.#database, this.#mayMigrate).catch((error: unknown) => {
+      this.#opening = null
+      throw error
+    })
+    return this.#opening
+  }
+
+  async migrate(): ReturnType<Store['migrate']> {
+    this.#checkOpen()
+    return migrateSchema(this.#database)
+  }
+
+  async pendingMigrations(): ReturnType<Store['pendingMigrations']> {
+    this.#checkOpen()
+    return pendingFor(this.#database)
+  }
+
+  async diagnose(): ReturnType<Store['diagnose']> {
+    this.#checkOpen()
+    return diagnoseDatabase(this.#host, { database: this.#database, isBeatOnLoop: this.#heart instanceof LoopHeart })
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  onChange(about: ChangeTopic, listener: () => void): () => void {
+    // Whoever listens makes enqueues notify, which costs them dearly; and nothing is notified of endings.
+    if (about === 'endings') return () => {}
+    this.#listeners.add(listener)
+    if (this.#closing === null && this.#listener === null) this.#listen()
+    return () => {
+      this.#listeners.delete(listener)
+      if (this.#listeners.size > 0) return
+      this.#stopListening()
+    }
+  }
+
+  // ── enqueue ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async insertJobs(jobs: readonly NewJob[]): Promise<readonly InsertedJob[]> {
+    await this.open()
+    if (jobs.length === 0) return []
+    await this.#knowLevels(jobs)
+    return this.#insert(this.#database.general, jobs)
+  }
+
+  async insertInTransaction(tx: unknown, jobs: readonly NewJob[]): Promise<readonly InsertedJob[]> {
+    const db = await this.#enter(tx)
+    if (jobs.length === 0) return []
+    await this.#knowLevels(jobs)
+    // Nobody is told: until the user commits there is nothing to find.
+    return insertJobsWithCare(db, jobs, '')
+  }
+
+  insertSync(): never {
+    throw storeError(
+      'ERR_TX_FOREIGN',
+      'PostgreSQL is never waited for: use `await enqueue(…, { tx })` inside the transaction',
+    )
+  }
+
+  // ── the life of a claimed job ────────────────────────────────────────────────────────────────────────────────────
+
+  async claimJobs(...[request]: Parameters<Store['claimJobs']>): ReturnType<Store['claimJobs']> {
+    await this.open()
+    return this.#claims.claim(request)
+  }
+
+  async markStarted(held: readonly HeldJob[]): Promise<FencedAnswer> {
+    await this.open()
+    if (held.length === 0) return { stale: [] }
+    this.#held.touch(held)
+    return markStarted(this.#database.general, held)
+  }
+
+  async recordProgress(...[notes]: Parameters<Store['recordProgress']>): Promise<FencedAnswer> {
+    await this.open()
+    return notes.length === 0 ? { stale: [] } : this.#database.general.transaction((db) => recordProgress(db, notes))
+  }
+
+  async ackJobs(acks: readonly Ack[]): Promise<AckAnswer> {
+    await this.open()
+    if (acks.length === 0) return { stale: [], cancelled: [] }
+    const node = this.#held.nodeOf(acks)
+    const context = {
+      node,
+      endedLeases: this.#held.endedBy(acks),
+      counter: node ?? NO_UUID,
+      placeOf: (held: HeldJob) => this.#held.placeOf(held),
+    }
+    const { acks: lane } = this.#database
+    const answer = isOneStatement(acks)
+      ? await lane.session((db) => ackJobs(db, acks, context))
+      : await lane.transaction((db) => ackJobs(db, acks, context))
+    this.#held.remove(acks)
+    return answer
+  }
+
+  async ackInTransaction(tx: unknown, ack: Ack): Promise<boolean> {
+    const db = await this.#enter(tx)
+    // What is noted of the lease stays: the user may yet roll back. Nobody else counts under the same id, so that no other ack
+    // waits until the user commits.
+    const context = {
+      node: this.#held.nodeOf([ack]),
+      endedLeases: this.#held.endedBy([ack]),
+      counter: uuidV4(this.#host),
+      placeOf: () => null,
+    }
+    return (await ackJobs(db, [ack], context)).stale.length === 0
+  }
+
+  async giveBackJobs(held: readonly HeldJob[]): Promise<FencedAnswer> {
+    await this.open()
+    if (held.length === 0) return { stale: [] }
+    const context = { node: this.#held.nodeOf(held), endedLeases: this.#held.endedBy(held) }
+    const answer = await this.#database.general.transaction((db) => giveBackJobs(db, held, context))
+    this.#held.remove(held)
+    return answer
+  }
+
+  // ── looking and operating ────────────────────────────────────────────────────────────────────────────────────────
+
+  async readJob(id: string): ReturnType<Store['readJob']> {
+    await this.open()
+    return this.#database.general.session((db) => readJob(db, id))
+  }
+
+  async listJobs(...[query]: Parameters<Store['listJobs']>): ReturnType<Store['listJobs']> {
+    await this.open()
+    return this.#database.general.session((db) => listJobs(db, query))
+  }
+
+  async readEndings(ids: readonly string[]): ReturnType<Store['readEndings']> {
+    await this.open()
+    return readEndings(this.#database.general, ids)
+  }
+
+  async retryJobs(...[target]: Parameters<Store['retryJobs']>): ReturnType<Store['retryJobs']> {
+    await this.open()
+    const chosen = await chooseJobs(this.#database.general, target, RETRIED_STATES)
+    return this.#database.general.transaction((db) => retryJobs(db, chosen))
+  }
+
+  async cancelJobs(...[target]: Parameters<Store['cancelJobs']>): ReturnType<Store['cancelJobs']> {
+    await this.open()
+    const chosen = await chooseJobs(this.#database.general, target, CANCELLED_STATES)
+    return this.#database.general.transaction((db) => cancelJobs(db, chosen))
+  }
+
+  async deleteJobs(...[target]: Parameters<Store['deleteJobs']>): ReturnType<Store['deleteJobs']> {
+    await this.open()
+    const chosen = await chooseJobs(this.#database.general, target, DELETED_STATES)
+    return this.#database.general.transaction((db) => deleteJobs(db, chosen))
+  }
+
+  async changeQueue(...[queue, change]: Parameters<Store['changeQueue']>): Promise<void> {
+    await this.open()
+    await changeQueue(this.#database.general, queue, change)
+  }
+
+  async readQueues(): ReturnType<Store['readQueues']> {
+    await this.open()
+    return readQueues(this.#database.general)
+  }
+
+  // ── nodes and upkeep ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  async registerNode(node: NodeRegistration): Promise<void> {
+    await this.open()
+    await this.#database.general.transaction((db) => registerNode(db, node))
+    this.#claims.register(node)
+    this.#heart.beatFor(node.id, node.beatMs)
+    const names = node.jobs.map(({ name }) => name)
+    // Only now: a job that is parked at this moment, by somebody who does not see this node yet, is found by its claims.
+    for (let round = 0; round < 5; round++) {
+      const unparked = await unparkJobs(this.#database.general, node.queues, names)
+      if (![...unparked.values()].some((count) => count >= UNPARK_LIMIT)) break
+    }
+  }
+
+  async readPublishedJobs(names: readonly string[]): ReturnType<Store['readPublishedJobs']> {
+    await this.open()
+    return readPublishedJobs(this.#database.general, names)
+  }
+
+  async publishSnapshot(node: string, snapshot: NodeSnapshot, isUrgent: boolean): Promise<void> {
+    await this.open()
+    if (isUrgent) await beat(this.#database.general, node, snapshot)
+    else this.#heart.carry(node, snapshot)
+  }
+
+  async readOrders(node: string): ReturnType<Store['readOrders']> {
+    await this.open()
+    return readOrders(this.#database.general, node)
+  }
+
+  async retireNode(node: string): Promise<void> {
+    await this.open()
+    this.#heart.stop(node)
+    await this.#database.general.transaction(async (db) => {
+      const held = await readHeld(db, node)
+      const endedLeases = await readLeases(db, node)
+      if (held.length > 0 || endedLeases.length > 0) await giveBackJobs(db, held, { node, endedLeases })
+      await removeNode(db, node)
+    })
+    this.#claims.forget(node)
+    this.#held.forget(node)
+  }
+
+  async readNodes(): ReturnType<Store['readNodes']> {
+    await this.open()
+    return readNodes(this.#database.general)
+  }
+
+  async rescueNode(...[request]: Parameters<Store['rescueNode']>): ReturnType<Store['rescueNode']> {
+    await this.open()
+    return this.#database.general.transaction((db) => rescueNode(db, request))
+  }
+
+  async pruneJobs(...[policies]: Parameters<Store['pruneJobs']>): ReturnType<Store['pruneJobs']> {
+    await this.open()
+    for (const { node, ...dead } of await readOrphanedNodes(this.#database.general)) {
+      await this.#database.general.transaction((db) => freeJobs(db, { node, quarantineAfter: QUARANTINE_AFTER }, dead))
+    }
+    return this.#database.general.session((db) => pruneJobs(db, policies))
+  }
+
+  async wake(): Promise<void> {
+    await this.open()
+    await this.#database.general.query(NOTIFY, [this.#channel])
+  }
+
+  // ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #insert(db: Db, jobs: readonly NewJob[]): Promise<readonly InsertedJob[]> {
+    if (jobs.some(({ isIdChosen }) => isIdChosen)) return insertJobsWithCare(db, jobs, this.#channel)
+    try {
+      return await insertNewJobs(db, jobs, this.#channel)
+    } catch (error) {
+      // An id that is in use: the same call came twice, because the answer to the first was lost.
+      if (sqlStateOf((error as { cause?: unknown }).cause) !== UNIQUE_VIOLATION) throw error
+      return insertJobsWithCare(db, jobs, this.#channel)
+    }
+  }
+
+  /** Sees to it that claims look at the priorities of these jobs, before the jobs are there. */
+  async #knowLevels(jobs: readonly NewJob[]): Promise<void> {
+    let fresh: Map<string, { readonly queue: string; readonly priority: number }> | undefined
+    for (const { queue, priority } of jobs) {
+      const key = `${priority} ${queue}`
+      if (!this.#levels.has(key)) (fresh ??= new Map()).set(key, { queue, priority })
+    }
+    if (fresh === undefined) return
+    await addPriorities(this.#database.general, [...fresh.values()])
+    for (const key of fresh.keys()) this.#levels.add(key)
+  }
+
+  #listen(): void {
+    const ear = new Listener(this.#host, {
+      database: this.#database,
+      channel: this.#channel,
+      onNotify: () => {
+        for (const listener of this.#listeners) listener()
+      },
+    })
+    this.#listener = ear
+    // The first verb has opened the store before somebody listens; where not, the ear tries until the tables are there.
+    void ear.open()
+  }
+
+  #stopListening(): void {
+    const ear = this.#listener
+    this.#listener = null
+    if (ear === null) return
+    const ending = ear.close().finally(() => this.#endingEars.delete(ending))
+    this.#endingEars.add(ending)
+  }
+
+  async #close(): Promise<void> {
+    this.#listeners.clear()
+    this.#stopListening()
+    await Promise.all([...this.#endingEars, this.#heart.close()])
+    await endedWithin(this.#host.clock, this.#database.close())
+  }
+
+  /** Statements in a transaction of the user, once it is known to be one on this database. */
+  async #enter(tx: unknown): Promise<Db> {
+    const user = userTransaction(tx)
+    await this.open()
+    await this.#gate.admit(user)
+    return this.#database.inTransaction(user)
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== null) throw storeError('ERR_STORE_CLOSED', 'the store was closed')
+  }
+}

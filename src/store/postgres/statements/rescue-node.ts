@@ -1,0 +1,114 @@
+/**
+ * `rescueNode`: declares a node dead and frees what it held, in one transaction that is guarded by the beat: a node that has
+ * beaten meanwhile keeps everything, and of two rescuers one comes too late.
+ *
+ * A claim of that node which is under way holds a lock on its row, so the declaration waits for it and then sees its lease.
+ */
+
+import type { ErrorRecord } from '../../../job/job.ts'
+import { crashError, decideRescue } from '../../rescue-decision.ts'
+import type { RescueAnswer, RescueRequest } from '../../store.ts'
+import { encodeError } from '../../stored-values.ts'
+import { plainArray, textArray } from '../array-literal.ts'
+import type { Db } from '../database.ts'
+import { NO_UUID, UNDER_LEASE } from '../rows.ts'
+import {
+  CANCELLED_BY_OPERATOR,
+  countEnded,
+  moveToCancelled,
+  moveToDead,
+  raiseGeneration,
+  recordAttempts,
+  type EndedAttempt,
+  type EndedJob,
+} from './end-jobs.ts'
+
+// The lock keeps out claims of the node; its own beats it would only delay.
+const LOCK_NODE =
+  'select host, pid from /* schema */.node where id = $1::uuid and beat_seq = $2::bigint and dead_at is null for update'
+
+const DECLARE_DEAD = 'update /* schema */.node set dead_at = (select /* schema */.now_ms()) where id = $1::uuid'
+
+const HELD_BY_NODE = `
+  select j.id, j.lease, j.queue, j.name, j.attempt, j.max_attempts, j.crashes, j.started_at, j.cancel_requested, (select /* schema */.now_ms())
+  from /* schema */.lease l cross join ${UNDER_LEASE}
+  where l.node = $1::uuid order by j.seq for update of j`
+
+// The place in the ready index stays. The lease goes: if the node lives after all, its late writes are stale.
+const REQUEUE = `
+  update /* schema */.job j set attempt = r.attempt, crashes = r.crashes, error = r.error, lease = '${NO_UUID}', claimed_at = 0,
+    started_at = 0, progress = null
+  from unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) r (id, attempt, crashes, error) where j.id = r.id`
+
+const DROP_LEASES = 'delete from /* schema */.lease where node = $1::uuid'
+
+type HeldRow = readonly [
+  id: string,
+  lease: string,
+  queue: string,
+  name: string,
+  attempt: number,
+  maxAttempts: number,
+  crashes: number,
+  startedAt: number,
+  isCancelRequested: boolean,
+  now: number,
+]
+
+/** See {@link Store.rescueNode}. */
+export async function rescueNode(db: Db, request: RescueRequest): Promise<RescueAnswer | null> {
+  const [dead] = await db.query(LOCK_NODE, [request.node, request.beatSeq])
+  if (dead === undefined) return null
+  await db.query(DECLARE_DEAD, [request.node])
+  return freeJobs(db, request, { host: String(dead[0]), pid: Number(dead[1]) })
+}
+
+/** Frees what a node holds that is dead. */
+export async function freeJobs(
+  db: Db,
+  { node, quarantineAfter }: Pick<RescueRequest, 'node' | 'quarantineAfter'>,
+  dead: { readonly host: string; readonly pid: number },
+): Promise<RescueAnswer> {
+  const attempts: EndedAttempt[] = []
+  const toRequeue: {
+    readonly id: string
+    readonly attempt: number
+    readonly crashes: number
+    readonly error: ErrorRecord
+  }[] = []
+  const toFail: EndedJob[] = []
+  const toCancel: EndedJob[] = []
+  // The columns of the statement.
+  for (const row of (await db.query(HELD_BY_NODE, [node])) as unknown as readonly HeldRow[]) {
+    const [id, lease, queue, name, attempt, maxAttempts, before, startedAt, isCancelRequested, now] = row
+    const crash = crashError(dead, node)
+    const crashes = before + 1
+    attempts.push({ id, attempt, lease, node, startedAt, endedAt: now, error: crash })
+    const held = { name, attempt, maxAttempts, crashes: before, isStarted: startedAt !== 0, isCancelRequested }
+    const decision = decideRescue(held, crash, quarantineAfter)
+    const ended = { id, queue, lease: null, node, crashes, startedAt: null, endedAt: now, progress: null }
+    if (decision.type === 'requeue') {
+      toRequeue.push({ id, attempt: decision.attempt, crashes, error: decision.error })
+    } else if (decision.type === 'fail') {
+      toFail.push({ ...ended, error: decision.error })
+    } else {
+      toCancel.push({ ...ended, error: CANCELLED_BY_OPERATOR })
+    }
+  }
+  await recordAttempts(db, attempts)
+  if (toRequeue.length > 0) {
+    await db.query(REQUEUE, [
+      plainArray(toRequeue.map(({ id }) => id)),
+      plainArray(toRequeue.map(({ attempt }) => attempt)),
+      plainArray(toRequeue.map(({ crashes }) => crashes)),
+      textArray(toRequeue.map(({ error }) => encodeError(error))),
+    ])
+    await raiseGeneration(db)
+  }
+  await moveToDead(db, toFail)
+  await moveToCancelled(db, toCancel)
+  await countEnded(db, [...toFail, ...toCancel], null)
+  await db.query(DROP_LEASES, [node])
+  const idsOf = (jobs: readonly { readonly id: string }[]): string[] => jobs.map(({ id }) => id)
+  return { requeued: idsOf(toRequeue), failed: idsOf(toFail), cancelled: idsOf(toCancel) }
+}
