@@ -1,7 +1,8 @@
 /** millrace: a background job runner built on demand. */
 
 export { createRunner } from './runner/create-runner.ts'
-export { batchJob, createClient } from './runner/planned.ts'
+export { createClient } from './runner/create-client.ts'
+export { batchJob } from './runner/planned.ts'
 export { job, type JobOptions } from './job/job-definition.ts'
 export { currentJob, type CurrentJob, type EnqueueByReference } from './job/current-job.ts'
 export {
@@ -27,7 +28,7 @@ export {
 } from './job/errors.ts'
 export { RunnerError } from './host/errors.ts'
 export type { Duration } from './job/duration.ts'
-export type { EnqueueOptions } from './job/enqueue-options.ts'
+export type { EnqueueOptions, EnqueueSyncOptions } from './job/enqueue-options.ts'
 export type { EnqueueStatus, JobHandle, ResultOptions } from './job/job-handle.ts'
 export { JOB_STATES, type ErrorRecord, type JobState } from './job/job.ts'
 export { JOB_SETTINGS } from './job/typed-jobs.ts'
@@ -48,21 +49,27 @@ export type {
   ResultOf,
 } from './job/typed-jobs.ts'
 export type { Explanation, WaitReason } from './queue/explain.ts'
-export type { KeepOption, QueueOptions, RunnerOptions } from './runner/config.ts'
+export type { ClientOptions, KeepOption, QueueOptions, RunnerOptions } from './runner/config.ts'
 export type { AttemptEvent, JobExceptionEvent, JobStopEvent, QueueDepthEvent, RunnerEvents } from './runner/events.ts'
 export type { AttemptInfo, JobInfo, JobSummary } from './runner/job-view.ts'
 export type {
+  AnyRunner,
+  Client,
   DeadLetters,
+  DiagnoseOptions,
   Inspection,
   JobFilterOptions,
+  JobAdministration,
   JobList,
+  JobsOf,
   ListOptions,
   QueueInfo,
   Runner,
   SkippedJob,
   StartOptions,
   StopOptions,
+  UntypedJobs,
 } from './runner/runner.ts'
 export type { NodeInspection } from './runner/worker-node.ts'
-export type { MigrationReport } from './store/store.ts'
+export type { Finding, MigrationReport, PendingMigrations } from './store/store.ts'
 export type { Clock, Host, Logger, LogLevel, LogRecord, Random, Timer, Trace } from './host/host.ts'

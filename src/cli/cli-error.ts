@@ -3,7 +3,7 @@
 import { CommanderError } from 'commander'
 
 import { cleanText } from './output/clean-text.ts'
-import { maskPasswords } from './output/mask-passwords.ts'
+import { maskPasswords } from '../host/mask-passwords.ts'
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts'
 
 /** Options of {@link CliError}. */

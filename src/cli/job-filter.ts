@@ -26,12 +26,14 @@ export function addFilterOptions(command: Command, { hasState }: { readonly hasS
     .option('--tag <tag>', 'with this tag')
 }
 
-/** Adds `--database` to a command. */
+/** Adds `--database` and `--schema` to a command. */
 export function addDatabaseOption(command: Command): Command {
-  return command.option(
-    '--database <url>',
-    'the database, such as sqlite:./millrace.db (default: that of the configuration)',
-  )
+  return command
+    .option(
+      '--url, --database <url>',
+      'the database, such as postgres://… or sqlite:./millrace.db (default: that of the configuration)',
+    )
+    .option('--schema <name>', 'the schema of its tables on PostgreSQL (default: millrace)')
 }
 
 /** The filter that the options mean. */

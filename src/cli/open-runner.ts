@@ -2,13 +2,18 @@
  * Which runner a command works with.
  *
  *     commands that need code       --config, else millrace.config.* of the folder
- *     commands that only need data  --database, else --config, else MILLRACE_DATABASE, else millrace.config.*, else ./millrace.db
+ *     commands that only need data  --database, else --config, else MILLRACE_DATABASE, else millrace.config.*, else DATABASE_URL,
+ *                                   else ./millrace.db
+ *
+ * DATABASE_URL comes late because it is anybody's word, and counts only where it is a URL that millrace understands: a
+ * configuration says what it means to millrace. One that names no database means DATABASE_URL too.
  */
 
 import type { JobModules, Runner } from '../index.ts'
 import type { RunnerConfig } from '../runner/config.ts'
+import { DEFAULT_DATABASE, ignoredUrlMessage, isDatabaseUrl } from '../runner/database.ts'
 import { CliError, usageError } from './cli-error.ts'
-import { DEFAULT_DATABASE, missingFile, shownUrl } from './config/database-url.ts'
+import { missingFile, shownUrl } from './config/database-url.ts'
 import { configIn, describeMissingConfig, namedConfig } from './config/find-config.ts'
 import { loadConfig } from './config/load-config.ts'
 import { EXIT } from './exit-codes.ts'
@@ -27,6 +32,8 @@ export interface OpenRunner {
 export interface DataOptions {
   /** `--database`. */
   readonly database?: string | undefined
+  /** `--schema`. */
+  readonly schema?: string | undefined
 }
 
 /** Calls `work` with the runner of the configuration, and closes it. */
@@ -43,7 +50,7 @@ export async function withDataRunner<Result>(
   options: DataOptions,
   work: (open: OpenRunner) => Promise<Result>,
 ): Promise<Result> {
-  return closing(session, await openForData(session, options, { mayCreate: false }), work)
+  return closing(session, await openForData(session, options, 'use'), work)
 }
 
 /** The same for a command whose purpose is the schema: it creates what is not there. */
@@ -52,8 +59,20 @@ export async function withSchemaRunner<Result>(
   options: DataOptions,
   work: (open: OpenRunner) => Promise<Result>,
 ): Promise<Result> {
-  return closing(session, await openForData(session, options, { mayCreate: true }), work)
+  return closing(session, await openForData(session, options, 'create'), work)
 }
+
+/** The same for a command that looks for what is wrong: also where a database that was named is not there. Creates none. */
+export async function withRunnerToDiagnose<Result>(
+  session: Session,
+  options: DataOptions,
+  work: (open: OpenRunner) => Promise<Result>,
+): Promise<Result> {
+  return closing(session, await openForData(session, options, 'diagnose'), work)
+}
+
+/** What a command wants with the database: to use the one that is there, to create or upgrade it, or to find its faults. */
+type Purpose = 'use' | 'create' | 'diagnose'
 
 async function closing<Result>(
   session: Session,
@@ -84,36 +103,46 @@ async function openFile(session: Session, file: string): Promise<OpenRunner> {
   return { runner, configuration, database }
 }
 
-async function openForData(
-  session: Session,
-  { database }: DataOptions,
-  { mayCreate }: { readonly mayCreate: boolean },
-): Promise<OpenRunner> {
+async function openForData(session: Session, data: DataOptions, purpose: Purpose): Promise<OpenRunner> {
+  const { database, schema } = data
   const { folder, configFile, env } = session
   if (database !== undefined && configFile !== undefined) {
     throw usageError('--database and --config both say where jobs are', 'give one of them')
   }
-  const fromEnv = env['MILLRACE_DATABASE'] === '' ? undefined : env['MILLRACE_DATABASE']
-  const url = database ?? (configFile === undefined ? fromEnv : undefined)
-  if (url !== undefined) return openUrl(session, url, { mayCreate })
+  const url = database ?? (configFile === undefined ? env['MILLRACE_DATABASE'] || undefined : undefined)
+  if (url !== undefined) return openUrl(session, { ...data, database: url }, purpose)
 
   const file = configFile === undefined ? configIn(folder) : namedConfig(folder, configFile)
-  // Only an explicit word creates a database, and nobody named one.
-  if (file === undefined) return openUrl(session, DEFAULT_DATABASE, { mayCreate: false })
-
+  if (file === undefined) return openShared(session, data, purpose)
+  if (schema !== undefined) throw usageError('--schema goes with --database; a configuration names its own schema')
   const open = await openFile(session, file)
-  if (!mayCreate && open.configuration !== undefined) assertExists(session, open.configuration.database.url, true)
+  if (purpose === 'use' && open.configuration !== undefined)
+    assertExists(session, open.configuration.database.url, true)
   return open
 }
 
-async function openUrl(
-  session: Session,
-  url: string,
-  { mayCreate }: { readonly mayCreate: boolean },
-): Promise<OpenRunner> {
-  if (!mayCreate) assertExists(session, url, false)
+/** Neither an option nor a configuration says where jobs are. */
+async function openShared(session: Session, data: DataOptions, purpose: Purpose): Promise<OpenRunner> {
+  const shared = session.env['DATABASE_URL'] ?? ''
+  if (isDatabaseUrl(shared)) return openUrl(session, { ...data, database: shared }, purpose)
+  if (shared !== '') {
+    const { wordColors } = session.terminal
+    const message = ignoredUrlMessage(shared, 'say where they are with --database or MILLRACE_DATABASE')
+    session.terminal.say(`${wordColors.yellow('warning:')} ${message}`)
+  }
+  // Only an explicit word creates a database, and nobody named one.
+  return openUrl(session, { ...data, database: DEFAULT_DATABASE }, 'use')
+}
+
+interface NamedDatabase extends DataOptions {
+  readonly database: string
+}
+
+async function openUrl(session: Session, named: NamedDatabase, purpose: Purpose): Promise<OpenRunner> {
+  const { database: url, schema } = named
+  if (purpose === 'use') assertExists(session, url, false)
   const { createRunner } = await import('../index.ts')
-  const runner = createRunner({ jobs: {}, database: url, migrate: mayCreate })
+  const runner = createRunner({ jobs: {}, database: url, schema, migrate: purpose === 'create' })
   return { runner: runner as Runner<JobModules>, configuration: undefined, database: shownUrl(url, session.folder) }
 }
 

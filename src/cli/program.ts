@@ -7,6 +7,7 @@ import { tellError } from './cli-error.ts'
 import { bulkCommands } from './commands/bulk.ts'
 import { deadCommand } from './commands/dead.ts'
 import { demoCommand } from './commands/demo.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { enqueueCommand } from './commands/enqueue.ts'
 import { explainCommand } from './commands/explain.ts'
 import { lsCommand } from './commands/ls.ts'
@@ -96,6 +97,7 @@ function makeProgram(terminal: Terminal, launch: Launch): Command {
     pauseCommand(launch),
     resumeCommand(launch),
     migrateCommand(launch),
+    doctorCommand(launch),
     demoCommand(launch),
     versionCommand(launch),
     ...plannedCommands(launch),

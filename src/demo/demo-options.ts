@@ -4,7 +4,9 @@
 export interface DemoOptions {
   /** Whether to end when all jobs have; otherwise the worker stays until `signal`. */
   readonly once: boolean
-  /** Where the database and the output go. Default: `.millrace/demo` in the working folder. */
+  /** The URL of a PostgreSQL server that the jobs are on. Default: an SQLite file in `dir`. */
+  readonly database?: string | undefined
+  /** Where the output goes, and the SQLite file. Default: `.millrace/demo` in the working folder. */
   readonly dir: string | undefined
   /** Whether to write nothing but the summary, as JSON. */
   readonly json: boolean

@@ -3,27 +3,28 @@
  * end. An interrupt on the way stops the worker in good order and leaves the rest to the next run.
  */
 
-import { join, relative, sep } from 'node:path'
+import { join } from 'node:path'
 
 import { nodeClock } from '../host/clock.ts'
 import { createRunner, type Clock, type Runner } from '../index.ts'
 import { DONE, FAILED, type DemoOptions } from './demo-options.ts'
 import { INPUT_KINDS, type InputFile, type InputJob, type InputKind } from './inputs/input-file.ts'
 import type { Inputs } from './inputs/find-inputs.ts'
+import type { JobsPlace } from './jobs-place.ts'
 import * as manifests from './jobs/manifests.ts'
 import * as pages from './jobs/pages.ts'
 import * as searchIndex from './jobs/search-index.ts'
 import * as sources from './jobs/sources.ts'
 import { writeReports, type ReportCounts } from './reports/reports.ts'
 import { writeSearchPage } from './reports/search-page.ts'
-import { DATABASE_FILE, markFinished } from './run-folder.ts'
+import { markFinished } from './run-folder.ts'
 import { standingsOf } from './screen/board.ts'
 import { Screen } from './screen/screen.ts'
-import { command, queueSummaries, summaryLines, type Summary } from './screen/summary.ts'
+import { command, placeText, queueSummaries, summaryLines, type Summary } from './screen/summary.ts'
 import { number, printable } from './screen/text.ts'
 import { stableId } from './stable-id.ts'
 import { RunStatistics } from './statistics.ts'
-import { workingFolder } from './surroundings.ts'
+import { shortPath } from './surroundings.ts'
 import { endedOf, tallyOf } from './tally.ts'
 
 const QUEUES = {
@@ -50,6 +51,7 @@ const ENQUEUE_AT_A_TIME = 100
 export interface DemoPlan {
   readonly folder: string
   readonly inputs: Inputs
+  readonly place: JobsPlace
   readonly isContinued: boolean
 }
 
@@ -61,7 +63,6 @@ export class DemoRun {
   readonly #screen: Screen | undefined
   readonly #runner: Runner<typeof JOBS>
   readonly #statistics: RunStatistics
-  readonly #database: string
   readonly #output: string
 
   constructor(options: DemoOptions, plan: DemoPlan) {
@@ -69,9 +70,8 @@ export class DemoRun {
     this.#plan = plan
     this.#screen = options.json ? undefined : new Screen(this.#clock, options.stdout)
     this.#output = shortPath(plan.folder)
-    this.#database = `sqlite:${join(this.#output, DATABASE_FILE)}`
     const queues = Object.fromEntries(Object.entries(QUEUES).map(([name, queue]) => [name, { ...queue, keep: KEEP }]))
-    this.#runner = createRunner({ jobs: JOBS, queues, database: this.#database })
+    this.#runner = createRunner({ jobs: JOBS, queues, ...plan.place.options })
     this.#statistics = new RunStatistics(this.#clock, this.#runner)
     this.#runner.on('store:error', ({ error }) => options.stderr.write(`${printable(String(error))}\n`))
   }
@@ -94,15 +94,15 @@ export class DemoRun {
   }
 
   async #introduce(): Promise<void> {
-    const { inputs, isContinued } = this.#plan
+    const { inputs, place, isContinued } = this.#plan
     const count = (kind: InputKind): string => number(inputs.files.filter((file) => file.kind === kind).length)
     this.#screen?.headline(
       `millrace demo: ${number(inputs.files.length)} files of ${inputs.folders.map(shortPath).join(' and ')}: ${count('page')} pages, ${count('manifest')} manifests, ${count('source')} sources`,
     )
     this.#screen?.print(
-      `  store      ${this.#database}`,
+      `  store      ${placeText(place.name)}`,
       `  output     ${join(this.#output, 'index.html')}`,
-      `  meanwhile  ${command('queues', this.#database)}    (in a second terminal)`,
+      `  meanwhile  ${command('queues', place.name)}    (in a second terminal)`,
     )
     if (!isContinued) return
     const { total, byQueue } = await tallyOf(this.#runner)
@@ -147,13 +147,13 @@ export class DemoRun {
 
   /** Writes the reports, then says what happened. */
   async #conclude(isFinished: boolean): Promise<void> {
-    const { folder, inputs, isContinued } = this.#plan
+    const { folder, inputs, place, isContinued } = this.#plan
     const elapsedMs = this.#statistics.elapsedMs
     const tally = await tallyOf(this.#runner)
     let reports: ReportCounts | null = null
     if (isFinished) {
       reports = await writeReports(folder, tally)
-      await markFinished(folder, inputs.files)
+      await markFinished(folder, { files: inputs.files, place })
     }
     const counts = INPUT_KINDS.map((kind) => [kind, inputs.files.filter((file) => file.kind === kind).length] as const)
     const summary: Summary = {
@@ -166,7 +166,7 @@ export class DemoRun {
       failures: tally.failures,
       reports,
       output: this.#output,
-      database: this.#database,
+      ...place.name,
     }
     this.#screen?.leaveBoard()
     const [first = '', ...rest] = summaryLines(summary)
@@ -179,12 +179,13 @@ export class DemoRun {
   /** The worker goes on: what is retried or enqueued from elsewhere runs, and is told. */
   async #stay(): Promise<void> {
     const { signal } = this.#options
+    const { name: place } = this.#plan.place
     this.#screen?.print(
       '',
       'The worker stays until Ctrl-C. From a second terminal, for example:',
-      `  ${command('queues', this.#database)}`,
-      `  ${command('pause index', this.#database)}`,
-      `  ${command('ls --state failed', this.#database)}      then, with one of its ids: show, explain, retry`,
+      `  ${command('queues', place)}`,
+      `  ${command('pause index', place)}`,
+      `  ${command('ls --state failed', place)}      then, with one of its ids: show, explain, retry`,
     )
     const tell = (name: string, id: string, what: string): void => {
       this.#screen?.print(`${name} ${id}: ${printable(what)}`)
@@ -204,12 +205,6 @@ export class DemoRun {
 function entryOf(file: InputFile, folder: string) {
   const id = stableId(file.kind, file.file)
   return [JOB_OF[file.kind], [file, folder], { id, tags: [file.kind] }] as const
-}
-
-/** A path as one would type it here. */
-function shortPath(path: string): string {
-  const short = relative(workingFolder(), path)
-  return short === '' || short.startsWith(`..${sep}`) || short === '..' ? path : short
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * The demo: a real workload over the files of this machine, one worker, one embedded database. `npm start` and
- * `npx millrace demo` call it.
+ * The demo: a real workload over the files of this machine, one worker, and an SQLite file of its own or a
+ * PostgreSQL server. `npm start` and `npx millrace demo` call it.
  *
  *     *.md ─────────▶ pages ─────┬──▶ links     fails where a page links to files that are not there
  *     package.json ─▶ manifests ─┼──▶ index     one document at a time, each synced to the disk: the slow stage
@@ -13,6 +13,7 @@ import { RunnerError } from '../index.ts'
 import { FAILED, REFUSED, type DemoOptions } from './demo-options.ts'
 import { DemoRun } from './demo-run.ts'
 import { findInputs } from './inputs/find-inputs.ts'
+import { jobsPlace } from './jobs-place.ts'
 import { closeFolder, openFolder } from './run-folder.ts'
 import { printable } from './screen/text.ts'
 import { workingFolder } from './surroundings.ts'
@@ -37,13 +38,14 @@ async function prepareAndRun(options: DemoOptions): Promise<number> {
     options.stderr.write('there is nothing to work on: no node_modules here or above, and no npm beside this Node\n')
     return REFUSED
   }
-  const opened = await openFolder(folder, inputs.files)
+  const place = jobsPlace(folder, options.database)
+  const opened = await openFolder(folder, { files: inputs.files, place })
   if (opened.outcome === 'refused') {
     options.stderr.write(`${opened.reason}\n`)
     return REFUSED
   }
   try {
-    const run = new DemoRun(options, { folder, inputs, isContinued: opened.outcome === 'unfinished' })
+    const run = new DemoRun(options, { folder, inputs, place, isContinued: opened.outcome === 'unfinished' })
     return await run.toItsEnd()
   } finally {
     await closeFolder(folder)

@@ -1,5 +1,5 @@
 /**
- * The folder that a run of the demo lives in: its database and its output.
+ * The folder that a run of the demo lives in: its output, and its database where that is a file.
  *
  *     empty ──▶ unfinished ──all jobs ended──▶ finished ──next run──▶ cleaned, unfinished …
  *                   └── killed, next run over the same files: goes on with what is there
@@ -14,11 +14,9 @@ import { join } from 'node:path'
 
 import { writeAtomically } from './atomic-file.ts'
 import type { InputFile } from './inputs/input-file.ts'
+import { DATABASE_FILE, type JobsPlace } from './jobs-place.ts'
 import { stableId } from './stable-id.ts'
 import { isOtherAlive, ownMark, type ProcessMark } from './surroundings.ts'
-
-/** The database in the folder. */
-export const DATABASE_FILE: string = 'jobs.db'
 
 const MARKER_FILE = 'workload.json'
 const LOCK_FILE = 'demo.lock'
@@ -39,6 +37,12 @@ const UNFINISHED_FILE = /^\..*\.unfinished$/
 /** Changes when jobs of an older version of the demo could not be gone on with. */
 const VERSION = 1
 
+/** What a run works on, and where its jobs are. */
+export interface Workload {
+  readonly files: readonly InputFile[]
+  readonly place: JobsPlace
+}
+
 /** How a folder was found. */
 export type OpenedFolder =
   | { readonly outcome: 'new' }
@@ -52,8 +56,8 @@ interface Marker {
   readonly isFinished: boolean
 }
 
-/** Makes the folder ready for a run over these files. Anything but `refused` must be followed by {@link closeFolder}. */
-export async function openFolder(folder: string, files: readonly InputFile[]): Promise<OpenedFolder> {
+/** Makes the folder, and the place of the jobs, ready for a run. Anything but `refused` must be followed by {@link closeFolder}. */
+export async function openFolder(folder: string, workload: Workload): Promise<OpenedFolder> {
   await mkdir(folder, { recursive: true })
   const entries = (await readdir(folder)).filter((name) => name !== LOCK_FILE && !UNFINISHED_FILE.test(name))
   const marker = await readMarker(folder)
@@ -66,17 +70,23 @@ export async function openFolder(folder: string, files: readonly InputFile[]): P
     const reason = `another demo runs in ${folder} (process ${owner.pid}); stop it, or name another folder with --dir`
     return { outcome: 'refused', reason }
   }
-  const workload = workloadId(folder, files)
-  const isSame = marker?.version === VERSION && marker.workload === workload
-  if (isSame && !marker.isFinished && existsSync(join(folder, DATABASE_FILE))) return { outcome: 'unfinished' }
-  await clean(folder)
-  await writeMarker(folder, { version: VERSION, workload, isFinished: false })
-  return { outcome: 'new' }
+  try {
+    const id = workloadId(folder, workload)
+    const isSame = marker?.version === VERSION && marker.workload === id
+    if (isSame && !marker.isFinished && (await workload.place.isThere())) return { outcome: 'unfinished' }
+    await workload.place.clear()
+    await clean(folder)
+    await writeMarker(folder, { version: VERSION, workload: id, isFinished: false })
+    return { outcome: 'new' }
+  } catch (error) {
+    await closeFolder(folder)
+    throw error
+  }
 }
 
 /** Notes that all jobs of the run have ended: the next one begins anew. */
-export async function markFinished(folder: string, files: readonly InputFile[]): Promise<void> {
-  await writeMarker(folder, { version: VERSION, workload: workloadId(folder, files), isFinished: true })
+export async function markFinished(folder: string, workload: Workload): Promise<void> {
+  await writeMarker(folder, { version: VERSION, workload: workloadId(folder, workload), isFinished: true })
 }
 
 /** Lets the next run in. */
@@ -84,8 +94,8 @@ export async function closeFolder(folder: string): Promise<void> {
   await rm(join(folder, LOCK_FILE), { force: true })
 }
 
-function workloadId(folder: string, files: readonly InputFile[]): string {
-  return stableId('workload', folder, ...files.map(({ file }) => file))
+function workloadId(folder: string, { files, place }: Workload): string {
+  return stableId('workload', folder, place.id, ...files.map(({ file }) => file))
 }
 
 async function readMarker(folder: string): Promise<Marker | undefined> {

@@ -1,12 +1,24 @@
 /** What the demo asks of the process it runs in: where it is, and whether another demo is alive. */
 
 import { readFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { hostname } from 'node:os'
+import { dirname, join, relative, resolve, sep } from 'node:path'
 import process from 'node:process'
 
 /** The folder that the user works in. */
 export function workingFolder(): string {
   return process.cwd()
+}
+
+/** A path as one would type it here. */
+export function shortPath(path: string): string {
+  const short = relative(workingFolder(), path)
+  return short === '' || short.startsWith(`..${sep}`) || short === '..' ? path : short
+}
+
+/** What this machine is called among others. */
+export function machineName(): string {
+  return hostname()
 }
 
 /** Whether this is Windows, where a folder cannot be opened to sync it. */

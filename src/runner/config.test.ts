@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 
 import { ConfigurationError } from '../job/errors.ts'
-import { readConfig } from './config.ts'
+import { readClientConfig, readConfig } from './config.ts'
+import { databaseRemark } from './database.ts'
 
 const jobs = { work: { run: () => 1 } }
 
@@ -20,9 +21,9 @@ afterEach(() => vi.unstubAllEnvs())
 describe('readConfig', () => {
   it('fills in what is left out', () => {
     const { database, queues, settingsOf, keepPolicies } = readConfig({ jobs })
-    expect(database).toEqual({ url: 'sqlite:./millrace.db', durability: 'disk', mayMigrate: true })
+    expect(database).toEqual({ type: 'sqlite', url: 'sqlite:./millrace.db', durability: 'disk', mayMigrate: true })
     expect(queues).toEqual(['default'])
-    expect(settingsOf('default')).toMatchObject({ concurrency: 10, maxDemand: 1, prefetch: 0, timeoutMs: 900_000 })
+    expect(settingsOf('default')).toMatchObject({ concurrency: 10, maxDemand: 1, prefetch: 'auto', timeoutMs: 900_000 })
     const day = 86_400_000
     expect(keepPolicies).toEqual([{ queue: null, completedMs: day, cancelledMs: day, failedMs: 30 * day }])
   })
@@ -57,7 +58,6 @@ describe('readConfig', () => {
   it.each([
     [{ cron: {} }],
     [{ onDeadLetter: () => {} }],
-    [{ database: 'postgres://localhost/x' }],
     [{ queues: { ml: { isolate: 'thread' } } }],
     [{ queues: { ml: { memory: '512mb' } } }],
     [{ queues: { api: { concurrency: { min: 1, max: 2 } } } }],
@@ -66,7 +66,6 @@ describe('readConfig', () => {
     [{ queues: { api: { rateLimit: { limit: 1, per: '1s' } } } }],
     [{ queues: { api: { breaker: {} } } }],
     [{ queues: { api: { through: [] } } }],
-    [{ queues: { api: { prefetch: 'auto' } } }],
   ])('refuses what is planned, instead of ignoring it: %j', (options) => {
     expect(() => readConfig({ jobs, ...options })).toThrow(
       expect.objectContaining({ code: 'ERR_NOT_AVAILABLE', message: expect.stringContaining('not available yet') }),
@@ -87,5 +86,44 @@ describe('readConfig', () => {
 
   it.each([[undefined], [null], [7], ['x'], [[]]])('refuses %s as options', (options) => {
     expect(problemsOf(options).length).toBeGreaterThan(0)
+  })
+})
+
+describe('the database of the environment', () => {
+  const read = [
+    ['a runner', (options: object = {}) => readConfig({ jobs, ...options }).database],
+    ['a client', (options: object = {}) => readClientConfig(options)],
+  ] as const
+
+  it.each(read)('is that of %s that names none', (_, database) => {
+    vi.stubEnv('DATABASE_URL', 'postgres://ann:secret@db/app')
+    const server = { type: 'postgres', url: 'postgres://ann:***@db/app', database: 'postgres://ann:secret@db/app' }
+    expect(database()).toMatchObject({ ...server, schema: 'millrace' })
+    expect(database({ schema: 'jobs' })).toMatchObject({ ...server, schema: 'jobs' })
+    expect(database({ database: undefined })).toMatchObject(server)
+    expect(database({ database: 'sqlite:./own.db' })).toMatchObject({ type: 'sqlite', url: 'sqlite:./own.db' })
+    vi.stubEnv('DATABASE_URL', 'postgresql://db/app')
+    expect(database()).toMatchObject({ type: 'postgres' })
+    vi.stubEnv('DATABASE_URL', 'sqlite:./shared.db')
+    expect(database()).toMatchObject({ type: 'sqlite', url: 'sqlite:./shared.db' })
+  })
+
+  it.each(read)('is ignored by %s when it cannot hold jobs, and that is worth a warning', (_, database) => {
+    vi.stubEnv('DATABASE_URL', 'mysql://root:secret@db/app')
+    const settings = database()
+    expect(settings).toMatchObject({ type: 'sqlite', url: 'sqlite:./millrace.db' })
+    const remark = databaseRemark(settings)
+    expect(remark).toMatchObject({ level: 'warn', code: 'database_url_ignored', args: ['mysql://root:***@db/app'] })
+    expect(remark?.message).toMatch(/DATABASE_URL is "mysql:\/\/root:\*{3}@db\/app".*sqlite:\.\/millrace\.db/)
+    expect(databaseRemark(database({ database: 'sqlite:./own.db' }))).toBeUndefined()
+    vi.stubEnv('DATABASE_URL', '')
+    expect(databaseRemark(database())).toBeUndefined()
+  })
+
+  it('does not stand in for one that is given but undefined in production', () => {
+    vi.stubEnv('DATABASE_URL', 'postgres://db/app')
+    vi.stubEnv('NODE_ENV', 'production')
+    expect(problemsOf({ jobs, database: undefined })[0]).toContain('NODE_ENV')
+    expect(readConfig({ jobs }).database).toMatchObject({ type: 'postgres' })
   })
 })

@@ -1,6 +1,6 @@
 /** The configuration: read once, every problem reported at once, then frozen. */
 
-import { isProduction } from '../host/environment.ts'
+import { environmentDatabaseUrl, isProduction } from '../host/environment.ts'
 import type { Host } from '../host/host.ts'
 import { durationProblem, parseDuration, type Duration } from '../job/duration.ts'
 import { ConfigurationError } from '../job/errors.ts'
@@ -10,6 +10,7 @@ import { buildRegistry, type Registry } from '../job/registry.ts'
 import type { JobModules } from '../job/typed-jobs.ts'
 import { DEFAULT_QUEUE, type KeepSettings, type QueueSettings } from '../queue/queue-settings.ts'
 import type { KeepPolicy } from '../store/store.ts'
+import type { PoolLike } from '../store/postgres/postgres-address.ts'
 import { readDatabase, type DatabaseSettings } from './database.ts'
 
 /** How long ended jobs of a queue are kept: one duration for all that completed or were cancelled, or one for each kind. */
@@ -30,35 +31,50 @@ export interface QueueOptions {
   readonly concurrency?: number | undefined
   /** How many jobs a consumer may hold, the one that runs included: 1 to 10,000. Default: 1, so no job waits behind another. */
   readonly maxDemand?: number | undefined
-  /** How many jobs to claim ahead of demand: 0 to 10,000. Default: 0. */
-  readonly prefetch?: number | undefined
+  /**
+   * How many jobs to claim ahead of demand: 0 to 10,000. Default: `'auto'`, what the consumers will need in the next 20 ms at
+   * their present pace, so that short jobs are claimed by the hundred and long ones not ahead at all.
+   */
+  readonly prefetch?: number | 'auto' | undefined
   /** How long an attempt may take where neither the job nor its code says. Default: `'15m'`. */
   readonly timeout?: Duration | undefined
   /** Default: `{ completed: '24h', cancelled: '24h', failed: '30d' }`. */
   readonly keep?: KeepOption | undefined
 }
 
-/** What {@link createRunner} takes. */
-export interface RunnerOptions<Jobs extends JobModules = JobModules> {
+/** What {@link createClient} takes: where the jobs are. */
+export interface ClientOptions {
   /**
-   * Where jobs live: `'sqlite:./millrace.db'`, `'sqlite::memory:'`. Default: `'sqlite:./millrace.db'`. Given but undefined
-   * while `NODE_ENV` is `production` it is an error, because then a variable is probably missing.
+   * Where jobs live: `'sqlite:./millrace.db'`, `'sqlite::memory:'`, `'postgres://user@host/name'`, or a pool of the package
+   * `pg`, whose settings are used for connections of our own. Default: the environment variable `DATABASE_URL`, where it is a
+   * URL of one of these kinds, else `'sqlite:./millrace.db'`. Given but undefined while `NODE_ENV` is `production` it is an
+   * error, because then a variable is probably missing.
    */
-  readonly database?: string | undefined
+  readonly database?: string | PoolLike | undefined
+  /** The schema of the tables on PostgreSQL: letters, digits and underscores, at most 48. Default: `'millrace'`. */
+  readonly schema?: string | undefined
+  /**
+   * What an enqueue on SQLite survives: `'disk'` (the default) a power cut, `'process'` the death of the process only, which is
+   * faster.
+   */
+  readonly durability?: 'disk' | 'process' | undefined
+  /**
+   * Whether an absent schema may be created by itself, and an older one upgraded on SQLite; on PostgreSQL upgrades are made by
+   * `millrace migrate`. Default: true.
+   */
+  readonly migrate?: boolean | undefined
+  /** Ports to the outside world to use instead of the defaults: a logger of your own, a clock for tests. */
+  readonly host?: Partial<Host> | undefined
+}
+
+/** What {@link createRunner} takes. */
+export interface RunnerOptions<Jobs extends JobModules = JobModules> extends ClientOptions {
   /** Modules (`import * as mailer`), or plain objects of functions, by the names that jobs get: `mailer.sendWelcome`. */
   readonly jobs: Jobs
   /** Settings by queue. A queue that is not here has the defaults. */
   readonly queues?: Readonly<Record<string, QueueOptions>> | undefined
-  /**
-   * What an enqueue survives: `'disk'` (the default) a power cut, `'process'` the death of the process only, which is faster.
-   */
-  readonly durability?: 'disk' | 'process' | undefined
-  /** Whether the schema may be created and upgraded by itself. Default: true. */
-  readonly migrate?: boolean | undefined
   /** The file that makes this runner: `import.meta.url`. Only needed with isolated jobs. */
   readonly module?: string | undefined
-  /** Ports to the outside world to use instead of the defaults: a logger of your own, a clock for tests. */
-  readonly host?: Partial<Host> | undefined
 }
 
 /** {@link RunnerOptions}, checked and complete. */
@@ -71,7 +87,8 @@ export interface RunnerConfig {
   readonly keepPolicies: readonly KeepPolicy[]
 }
 
-const NAMES = ['database', 'jobs', 'queues', 'durability', 'migrate', 'module', 'host'] as const
+const CLIENT_NAMES = ['database', 'schema', 'durability', 'migrate', 'host'] as const
+const NAMES = [...CLIENT_NAMES, 'jobs', 'queues', 'module'] as const
 const LATER_NAMES = ['cron', 'onDeadLetter'] as const
 const QUEUE_NAMES = ['concurrency', 'maxDemand', 'prefetch', 'timeout', 'keep'] as const
 const LATER_QUEUE_NAMES = [
@@ -99,22 +116,9 @@ export function readConfig(options: unknown): RunnerConfig {
   const reader = optionReader({ value: options, of, names: [...NAMES, ...LATER_NAMES], problems })
   for (const name of LATER_NAMES) if (reader.get(name) !== undefined) later.push(`option "${name}" of ${of}`)
 
-  const given = typeof options === 'object' && options !== null && Object.hasOwn(options, 'database')
-  if (given && reader.get('database') === undefined && isProduction()) {
-    problems.push(
-      'option "database" of createRunner is given but undefined while NODE_ENV is "production"; set the variable it comes from, or write "sqlite:./millrace.db" to mean the embedded file',
-    )
-  }
   const { registry, problems: jobProblems } = buildRegistry(reader.get('jobs'))
   problems.push(...jobProblems)
-  const durability = readChoice(reader, 'durability', ['disk', 'process'], of)
-  const migrate = readBoolean(reader, 'migrate', of)
-  const database = readDatabase(
-    reader.get('database'),
-    { durability: durability ?? 'disk', mayMigrate: migrate ?? true },
-    problems,
-    later,
-  )
+  const database = readDatabaseOptions({ reader, options, of, problems })
   const queues = readQueues(reader, problems, later)
   const first = later[0]
   if (problems.length > 0) {
@@ -133,6 +137,42 @@ export function readConfig(options: unknown): RunnerConfig {
       { queue: null, ...DEFAULT_QUEUE.keep },
     ],
   })
+}
+
+/**
+ * Checks the options of a client.
+ *
+ * @throws `ConfigurationError` with every problem.
+ */
+export function readClientConfig(options: unknown): DatabaseSettings {
+  const problems: string[] = []
+  const of = 'createClient'
+  const reader = optionReader({ value: options, of, names: CLIENT_NAMES, problems })
+  const database = readDatabaseOptions({ reader, options, of, problems })
+  if (problems.length > 0) throw new ConfigurationError(problems, { of })
+  return database
+}
+
+interface DatabaseReading {
+  readonly reader: OptionReader
+  /** As the caller gave them: whether an option is there at all matters. */
+  readonly options: unknown
+  readonly of: string
+  readonly problems: string[]
+}
+
+function readDatabaseOptions({ reader, options, of, problems }: DatabaseReading): DatabaseSettings {
+  const given = typeof options === 'object' && options !== null && Object.hasOwn(options, 'database')
+  const database = reader.get('database')
+  if (given && database === undefined && isProduction()) {
+    problems.push(
+      `option "database" of ${of} is given but undefined while NODE_ENV is "production"; set the variable it comes from, or write "sqlite:./millrace.db" to mean the embedded file`,
+    )
+  }
+  const durability = readChoice(reader, 'durability', ['disk', 'process'], of)
+  const migrate = readBoolean(reader, 'migrate', of)
+  const environmentUrl = environmentDatabaseUrl()
+  return readDatabase({ of, database, schema: reader.get('schema'), durability, migrate, environmentUrl }, problems)
 }
 
 function readQueues(reader: OptionReader, problems: string[], later: string[]): Map<string, QueueSettings> {
@@ -160,11 +200,10 @@ function readQueue(queue: string, value: unknown, problems: string[], later: str
   const isRange = typeof reader.get('concurrency') === 'object' && reader.get('concurrency') !== null
   if (isRange) later.push(`a range as option "concurrency" of ${of}`)
   const isAuto = reader.get('prefetch') === 'auto'
-  if (isAuto) later.push(`"auto" as option "prefetch" of ${of}`)
   return Object.freeze({
     concurrency: (isRange ? undefined : reader.integer('concurrency', 1, MOST)) ?? DEFAULT_QUEUE.concurrency,
     maxDemand: reader.integer('maxDemand', 1, MOST) ?? DEFAULT_QUEUE.maxDemand,
-    prefetch: (isAuto ? undefined : reader.integer('prefetch', 0, MOST)) ?? DEFAULT_QUEUE.prefetch,
+    prefetch: isAuto ? 'auto' : (reader.integer('prefetch', 0, MOST) ?? DEFAULT_QUEUE.prefetch),
     timeoutMs: reader.duration('timeout', { isZeroAllowed: false }) ?? DEFAULT_QUEUE.timeoutMs,
     keep: readKeep(reader.get('keep'), of, problems),
   })

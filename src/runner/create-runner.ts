@@ -8,30 +8,24 @@
 
 import { nodeHost, type Host } from '../host/host.ts'
 import { parseDuration } from '../job/duration.ts'
-import type { EnqueueOptions } from '../job/enqueue-options.ts'
 import { jobError, listProblems } from '../job/errors.ts'
-import type { JobHandle, ResultOptions } from '../job/job-handle.ts'
 import { notAvailableError } from '../job/not-available.ts'
 import { optionReader, queueNameProblem } from '../job/option-reader.ts'
-import type { JobFunction, JobModules } from '../job/typed-jobs.ts'
-import { Endings } from '../queue/endings.ts'
-import { explainJob } from '../queue/explain.ts'
+import type { JobModules } from '../job/typed-jobs.ts'
+import { ownIdentity } from '../maintenance/process-identity.ts'
 import type { FinishedJob } from '../queue/finished-job.ts'
-import type { BulkAnswer, JobTarget as StoreTarget, Store } from '../store/store.ts'
+import type { DiagnoseRequest, Finding, Store } from '../store/store.ts'
 import { Bus } from '../telemetry/bus.ts'
 import { readConfig, type RunnerConfig, type RunnerOptions } from './config.ts'
-import { openStore } from './database.ts'
-import { Enqueuer } from './enqueuer.ts'
+import { databaseRemark, openStore } from './database.ts'
+import { diagnoseWorkers } from './diagnosis.ts'
 import { runnerError } from './errors.ts'
 import type { RunnerEvents } from './events.ts'
-import { readListOptions, readTarget, storedId } from './filters.ts'
 import { announceEnd, endingOf } from './finished-events.ts'
-import { jobInfo, jobSummary } from './job-view.ts'
-import { awaitResult } from './result.ts'
-import type { JobFilterOptions, JobList, Runner, SkippedJob, StartOptions, StopOptions } from './runner.ts'
+import type { JobFilterOptions, Runner, StartOptions, StopOptions } from './runner.ts'
+import { JobAccess } from './job-access.ts'
 import { onSignals } from './signals.ts'
 import { WorkerNode } from './worker-node.ts'
-import type { JobInfo } from './job-view.ts'
 
 /**
  * Makes a runner. Does no I/O and has no side effects, so a module that calls it may be imported anywhere.
@@ -48,19 +42,12 @@ export function createRunner<const Jobs extends JobModules>(options: RunnerOptio
 
 type State = 'idle' | 'starting' | 'running' | 'stopping' | 'closed'
 
-const BULK_SIZE = 500
-
 class JobRunner {
   readonly #host: Host
   readonly #config: RunnerConfig
   readonly #store: Store
   readonly #bus: Bus<RunnerEvents>
-  readonly #endings: Endings
-  readonly #enqueuer: Enqueuer
-  readonly dead: {
-    list: (filter?: Record<string, unknown>) => Promise<JobList<JobInfo>>
-    groups: () => never
-  }
+  readonly #access: JobAccess
   #state: State = 'idle'
   #worker: WorkerNode | undefined
   #queues: readonly string[] | undefined
@@ -73,51 +60,21 @@ class JobRunner {
     this.#config = config
     this.#store = openStore(host, config.database)
     this.#bus = new Bus(host.logger)
-    this.#endings = new Endings(host, {
+    this.#access = new JobAccess(host, {
+      title: 'runner',
       store: this.#store,
-      onError: (error) => this.#bus.send('store:error', { error }),
-    })
-    this.#enqueuer = new Enqueuer(host, {
-      store: this.#store,
-      registry: config.registry,
       bus: this.#bus,
-      onEnqueued: (queue, dueInMs) => this.#worker?.enqueued(queue, dueInMs),
+      resolve: (target) => config.registry.resolve(target),
+      concurrencyOf: (queue) => config.settingsOf(queue).concurrency,
+      worker: () => this.#worker,
+      remark: databaseRemark(config.database),
     })
-    this.dead = {
-      list: (filter) => this.#listDead(filter),
-      groups: () => {
-        throw notAvailableError('dead.groups()')
-      },
-    }
-  }
-
-  // ── enqueue ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  async enqueue(target: string | JobFunction, args: unknown, options?: EnqueueOptions): Promise<JobHandle<unknown>> {
-    this.#assertOpen()
-    const { id, status } = await this.#enqueuer.enqueue(target, args, options)
-    return this.#handle(id, status)
-  }
-
-  async enqueueAll(entries: Parameters<Enqueuer['enqueueAll']>[0]): Promise<JobHandle<unknown>[]> {
-    this.#assertOpen()
-    const enqueued = await this.#enqueuer.enqueueAll(entries)
-    return enqueued.map(({ id, status }) => this.#handle(id, status))
-  }
-
-  async result(id: string, options?: ResultOptions): Promise<unknown> {
-    this.#assertOpen()
-    return awaitResult(this.#host, this.#endings, storedId(id), options)
-  }
-
-  #handle(id: string, status: JobHandle<unknown>['status']): JobHandle<unknown> {
-    return { id, status, result: (options) => this.result(id, options) }
   }
 
   // ── lifetime ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async start(options: StartOptions = {}): Promise<void> {
-    this.#assertOpen()
+    this.#access.assertOpen()
     const { queues, isSignalled } = readStartOptions(options)
     if (this.#state === 'running' || this.#starting !== undefined) {
       throw runnerError(
@@ -146,8 +103,7 @@ class JobRunner {
     if (this.#state === 'closed') return
     await this.stop()
     this.#setState('closed')
-    this.#endings.close()
-    await this.#store.close()
+    await this.#access.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -156,7 +112,7 @@ class JobRunner {
 
   async #begin(queues: readonly string[] | undefined): Promise<void> {
     await this.#stopping
-    this.#assertOpen()
+    this.#access.assertOpen()
     this.#setState('starting')
     this.#queues = queues
     try {
@@ -224,130 +180,108 @@ class JobRunner {
     if (this.#state !== 'closed') this.#state = state
   }
 
-  #assertOpen(): void {
-    if (this.#state === 'closed') throw runnerError('ERR_RUNNER_CLOSED', 'the runner was closed; create another one')
-  }
-
   #ended(finished: FinishedJob, answer: { readonly isStale: boolean; readonly isCancelled: boolean }): void {
     announceEnd(this.#bus, finished, answer)
+    if (!this.#access.isAwaited(finished.job.id)) return
     const ending = endingOf(finished, answer)
-    if (ending !== undefined) this.#endings.settle(ending)
+    if (ending !== undefined) this.#access.settle(ending)
   }
 
-  // ── looking and operating ──────────────────────────────────────────────────────────────────────────────────────────
+  // ── what a client can do too ───────────────────────────────────────────────────────────────────────────────────────
 
-  async job(id: string): Promise<JobInfo | null> {
-    this.#assertOpen()
-    const details = await this.#store.readJob(storedId(id))
-    return details === null ? null : jobInfo(details)
+  enqueue(...args: Parameters<JobAccess['enqueue']>): ReturnType<JobAccess['enqueue']> {
+    return this.#access.enqueue(...args)
   }
 
-  async list(filter?: unknown): Promise<JobList> {
-    this.#assertOpen()
-    const query = readListOptions(filter, 50)
-    const { jobs, next, searched } = await this.#store.listJobs(query)
-    return {
-      jobs: jobs.map(jobSummary),
-      ...(next === null ? {} : { next }),
-      ...(query.search === undefined ? {} : { searched: { jobs: searched.jobs, complete: searched.isComplete } }),
-    }
+  enqueueSync(...args: Parameters<JobAccess['enqueueSync']>): ReturnType<JobAccess['enqueueSync']> {
+    return this.#access.enqueueSync(...args)
   }
 
-  async #listDead(filter: Record<string, unknown> = {}): Promise<JobList<JobInfo>> {
-    const page = await this.list({ ...filter, state: 'failed' })
-    const jobs = await Promise.all(page.jobs.map(({ id }) => this.job(id)))
-    return { ...page, jobs: jobs.filter((job) => job !== null) }
+  enqueueAll(...args: Parameters<JobAccess['enqueueAll']>): ReturnType<JobAccess['enqueueAll']> {
+    return this.#access.enqueueAll(...args)
   }
 
-  async retry(target: string | JobFilterOptions): Promise<{ retried: number; skipped: readonly SkippedJob[] }> {
-    const { changed, skipped } = await this.#bulk('retry', target, (wanted) => this.#store.retryJobs(wanted))
-    this.#worker?.wake()
-    return { retried: changed.length, skipped }
+  result(...args: Parameters<JobAccess['result']>): ReturnType<JobAccess['result']> {
+    return this.#access.result(...args)
   }
 
-  async cancel(target: string | JobFilterOptions): Promise<{ cancelled: number; skipped: readonly SkippedJob[] }> {
-    const { changed, skipped } = await this.#bulk('cancel', target, (wanted) => this.#store.cancelJobs(wanted))
-    for (const id of changed) this.#worker?.stopJob(id)
-    return { cancelled: changed.length, skipped }
+  job(id: string): ReturnType<JobAccess['job']> {
+    return this.#access.job(id)
   }
 
-  async delete(target: string | JobFilterOptions): Promise<{ deleted: number; skipped: readonly SkippedJob[] }> {
-    const { changed, skipped } = await this.#bulk('delete', target, (wanted) => this.#store.deleteJobs(wanted))
-    return { deleted: changed.length, skipped }
+  list(filter?: unknown): ReturnType<JobAccess['list']> {
+    return this.#access.list(filter)
   }
 
-  async #bulk(
-    verb: string,
-    target: unknown,
-    call: (target: StoreTarget) => Promise<BulkAnswer>,
-  ): Promise<{ changed: string[]; skipped: readonly SkippedJob[] }> {
-    this.#assertOpen()
-    const wanted = readTarget(target, verb)
-    if ('id' in wanted) {
-      const { changed, skipped } = await call({ ids: [storedId(wanted.id)] })
-      return { changed: [...changed], skipped }
-    }
-    const changed: string[] = []
-    for (let mayHaveMore = true; mayHaveMore;) {
-      const answer = await call({ filter: wanted.filter, limit: BULK_SIZE })
-      changed.push(...answer.changed)
-      mayHaveMore = answer.mayHaveMore && answer.changed.length > 0
-    }
-    return { changed, skipped: [] }
+  get dead(): JobAccess['dead'] {
+    return this.#access.dead
   }
 
-  async explain(id: string): Promise<ReturnType<typeof explainJob> | null> {
-    this.#assertOpen()
-    const details = await this.#store.readJob(storedId(id))
-    if (details === null) return null
-    const [queues, nodes] = await Promise.all([this.#store.readQueues(), this.#store.readNodes()])
-    const { job } = details
-    const queue = queues.find(({ name }) => name === job.queue) ?? null
-    return explainJob({ job, queue, nodes, now: this.#host.clock.now() })
+  retry(target: string | JobFilterOptions): ReturnType<JobAccess['retry']> {
+    return this.#access.retry(target)
   }
 
-  async pause(queue: string): Promise<void> {
-    await this.#changeQueue(queue, true)
+  cancel(target: string | JobFilterOptions): ReturnType<JobAccess['cancel']> {
+    return this.#access.cancel(target)
   }
 
-  async resume(queue: string): Promise<void> {
-    await this.#changeQueue(queue, false)
-    this.#worker?.wake()
+  delete(target: string | JobFilterOptions): ReturnType<JobAccess['delete']> {
+    return this.#access.delete(target)
   }
 
-  async #changeQueue(queue: string, isPaused: boolean): Promise<void> {
-    this.#assertOpen()
-    const problem = queueNameProblem(queue, 'the name of the queue')
-    if (problem !== undefined) throw jobError('ERR_BAD_OPTIONS', problem)
-    await this.#store.changeQueue(queue, { isPaused })
+  explain(id: string): ReturnType<JobAccess['explain']> {
+    return this.#access.explain(id)
   }
 
-  async queues(): Promise<unknown[]> {
-    this.#assertOpen()
-    const records = await this.#store.readQueues()
-    return records.map(({ endedLastMinute, isPaused, ...rest }) => ({
-      ...rest,
-      rate: endedLastMinute / 60,
-      paused: isPaused,
-      concurrency: this.#config.settingsOf(rest.name).concurrency,
-    }))
+  pause(queue: string): Promise<void> {
+    return this.#access.pause(queue)
   }
+
+  resume(queue: string): Promise<void> {
+    return this.#access.resume(queue)
+  }
+
+  wake(): Promise<void> {
+    return this.#access.wake()
+  }
+
+  queues(): ReturnType<JobAccess['queues']> {
+    return this.#access.queues()
+  }
+
+  on<Name extends keyof RunnerEvents>(name: Name, listener: (payload: RunnerEvents[Name]) => void): () => void {
+    return this.#access.on(name, listener)
+  }
+
+  // ── the worker and the schema ──────────────────────────────────────────────────────────────────────────────────────
 
   inspect(): { state: State; worker: ReturnType<WorkerNode['inspect']> | null } {
     return { state: this.#state, worker: this.#worker?.inspect() ?? null }
   }
 
   async migrate(): Promise<unknown> {
-    this.#assertOpen()
+    this.#access.assertOpen()
     return this.#store.migrate()
   }
 
-  on<Name extends keyof RunnerEvents>(name: Name, listener: (payload: RunnerEvents[Name]) => void): () => void {
-    return this.#bus.on(name, listener)
+  async pendingMigrations(): Promise<unknown> {
+    this.#access.assertOpen()
+    return this.#store.pendingMigrations()
   }
 
-  enqueueSync(): never {
-    throw notAvailableError('enqueueSync()')
+  async diagnose(options: unknown = {}): Promise<readonly Finding[]> {
+    this.#access.assertOpen()
+    const findings = await this.#store.diagnose(readDiagnoseOptions(options))
+    // Reading anything else would open the store, and that may upgrade the schema.
+    if (!findings.some(({ check, level }) => check === 'schema' && level === 'ok')) return findings
+    try {
+      const [nodes, queues] = await Promise.all([this.#store.readNodes(), this.#store.readQueues()])
+      return [...findings, ...diagnoseWorkers({ nodes, queues, own: ownIdentity() })]
+    } catch (error) {
+      // What keeps them from being read is among the findings already: a right that is missing, a page that is damaged.
+      if (findings.some(({ level }) => level === 'problem')) return findings
+      throw error
+    }
   }
 
   scale(): never {
@@ -382,6 +316,15 @@ function readStartOptions(options: unknown): { queues: readonly string[] | undef
     problems.push('option "signals" of start must be true or false')
   if (problems.length > 0) throw jobError('ERR_BAD_OPTIONS', listProblems('start', problems))
   return { queues: queues === undefined ? undefined : [...new Set(names.map(String))], isSignalled: signals === true }
+}
+
+function readDiagnoseOptions(options: unknown): DiagnoseRequest {
+  const problems: string[] = []
+  const isThorough = optionReader({ value: options, of: 'diagnose', names: ['thorough'], problems }).get('thorough')
+  if (isThorough !== undefined && typeof isThorough !== 'boolean')
+    problems.push('option "thorough" of diagnose must be true or false')
+  if (problems.length > 0) throw jobError('ERR_BAD_OPTIONS', listProblems('diagnose', problems))
+  return { isThorough: isThorough === true }
 }
 
 function readStopOptions(options: unknown): number {

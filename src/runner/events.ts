@@ -41,7 +41,7 @@ export interface QueueDepthEvent {
 
 /** Every event by its name. */
 export interface RunnerEvents {
-  /** A job was enqueued by this process. */
+  /** A job was enqueued by this process; with the option `tx`, before the transaction is committed. */
   'job:enqueue': {
     readonly id: string
     readonly name: string

@@ -4,7 +4,7 @@ import { unreachable } from '../host/errors.ts'
 import type { KnownEnding } from '../queue/endings.ts'
 import type { FinishedJob } from '../queue/finished-job.ts'
 import type { Bus } from '../telemetry/bus.ts'
-import type { JobStopEvent, RunnerEvents } from './events.ts'
+import type { AttemptEvent, JobExceptionEvent, JobStopEvent, RunnerEvents } from './events.ts'
 
 /** What the store answered to the end of an attempt. */
 export interface AckedAnswer {
@@ -15,29 +15,50 @@ export interface AckedAnswer {
 
 /** Sends the event that belongs to the end of an attempt. */
 export function announceEnd(bus: Bus<RunnerEvents>, finished: FinishedJob, answer: AckedAnswer): void {
-  const { job, ending, waitMs, runMs, isDiscarded, isEndedInTransaction } = finished
-  const attempt = { id: job.id, name: job.name, queue: job.queue, attempt: job.attempt, waitMs }
-  const stop = (outcome: JobStopEvent['outcome'], error?: JobStopEvent['error']): void =>
-    bus.send('job:stop', { ...attempt, runMs, outcome, ...(error === undefined ? {} : { error }) })
+  const { ending, isDiscarded, isEndedInTransaction } = finished
   // What was completed inside a transaction stays so, whatever the handler did afterwards.
-  if (answer.isStale && isEndedInTransaction) return stop('completed')
-  if (answer.isStale) return bus.send('job:stale', attempt)
+  if (answer.isStale && isEndedInTransaction) return sendStop(bus, finished, 'completed')
+  if (answer.isStale) return bus.send('job:stale', attemptOf(finished))
   switch (ending.type) {
     case 'completed':
-      return stop('completed', ending.error ?? undefined)
+      return sendStop(bus, finished, 'completed', ending.error ?? undefined)
     case 'snoozed':
-      return stop(answer.isCancelled ? 'cancelled' : 'snoozed')
+      return sendStop(bus, finished, answer.isCancelled ? 'cancelled' : 'snoozed')
     case 'cancelled':
-      return stop('cancelled', ending.error)
+      return sendStop(bus, finished, 'cancelled', ending.error)
     case 'failed':
-      if (isDiscarded) return stop('discarded', ending.error)
-      return bus.send('job:exception', { ...attempt, runMs, outcome: 'failed', error: ending.error })
+      if (isDiscarded) return sendStop(bus, finished, 'discarded', ending.error)
+      return sendException(bus, finished, 'failed', ending.error)
     case 'retry':
-      if (answer.isCancelled) return stop('cancelled', ending.error)
-      return bus.send('job:exception', { ...attempt, runMs, outcome: 'retry', error: ending.error })
+      if (answer.isCancelled) return sendStop(bus, finished, 'cancelled', ending.error)
+      return sendException(bus, finished, 'retry', ending.error)
     default:
       return unreachable(ending)
   }
+}
+
+function sendStop(
+  bus: Bus<RunnerEvents>,
+  finished: FinishedJob,
+  outcome: JobStopEvent['outcome'],
+  error?: JobStopEvent['error'],
+): void {
+  if (!bus.hasListeners('job:stop')) return
+  const { runMs } = finished
+  bus.send('job:stop', { ...attemptOf(finished), runMs, outcome, ...(error === undefined ? {} : { error }) })
+}
+
+function sendException(
+  bus: Bus<RunnerEvents>,
+  finished: FinishedJob,
+  outcome: JobExceptionEvent['outcome'],
+  error: JobExceptionEvent['error'],
+): void {
+  bus.send('job:exception', { ...attemptOf(finished), runMs: finished.runMs, outcome, error })
+}
+
+function attemptOf({ job, waitMs }: FinishedJob): AttemptEvent {
+  return { id: job.id, name: job.name, queue: job.queue, attempt: job.attempt, waitMs }
 }
 
 /** How the job ended for good, or undefined when it has not, or when this node's word does not count. */

@@ -2,11 +2,6 @@
 
 import { notAvailableError } from '../job/not-available.ts'
 
-/** Planned: a producer that imports only the types of a runner. Throws `ERR_NOT_AVAILABLE`. */
-export function createClient(_options: { readonly database?: string | undefined }): never {
-  throw notAvailableError('createClient()')
-}
-
 /** Planned: a job whose handler gets many enqueued jobs at once. Throws `ERR_NOT_AVAILABLE`. */
 export function batchJob(_options: object, _fn: (...args: never[]) => unknown): never {
   throw notAvailableError('batchJob()')

@@ -31,6 +31,10 @@ export async function awaitResult(
         timer?.cancel()
         resolve(known)
       },
+      onFailed: (error) => {
+        timer?.cancel()
+        reject(error as Error) // true: whatever a store throws is a RunnerError
+      },
       onClosed: () => {
         timer?.cancel()
         reject(

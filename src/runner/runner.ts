@@ -1,11 +1,20 @@
 /** The runner's public face: what `createRunner` answers. */
 
-import type { EnqueueOptions } from '../job/enqueue-options.ts'
+import type { EnqueueOptions, EnqueueSyncOptions } from '../job/enqueue-options.ts'
 import type { JobHandle, ResultOptions } from '../job/job-handle.ts'
 import type { JobState } from '../job/job.ts'
-import type { ArgsOf, EnqueuedHandles, EnqueueEntries, JobModules, JobTarget, ResultOf } from '../job/typed-jobs.ts'
+import type {
+  ArgsOf,
+  EnqueuedHandles,
+  EnqueueEntries,
+  JobFunction,
+  JobModules,
+  JobName,
+  JobTarget,
+  ResultOf,
+} from '../job/typed-jobs.ts'
 import type { Explanation } from '../queue/explain.ts'
-import type { MigrationReport } from '../store/store.ts'
+import type { Finding, MigrationReport, PendingMigrations } from '../store/store.ts'
 import type { Duration } from '../job/duration.ts'
 import type { Listener } from '../telemetry/bus.ts'
 import type { RunnerEvents } from './events.ts'
@@ -60,7 +69,7 @@ export interface QueueInfo {
   /** Jobs ended per second over the last minute. */
   readonly rate: number
   readonly paused: boolean
-  /** How many of its jobs this process would run at the same time. */
+  /** How many of its jobs this process would run at the same time; 0 for a client. */
   readonly concurrency: number
 }
 
@@ -78,6 +87,12 @@ export interface StopOptions {
   readonly timeout?: Duration | undefined
 }
 
+/** Options of `diagnose`. */
+export interface DiagnoseOptions {
+  /** Whether to make the checks that read the whole database too. Default: false. */
+  readonly thorough?: boolean | undefined
+}
+
 /** What `inspect` answers: plain data. */
 export interface Inspection {
   readonly state: 'idle' | 'starting' | 'running' | 'stopping' | 'closed'
@@ -93,40 +108,10 @@ export interface DeadLetters {
   groups(): never
 }
 
-/** Enqueues jobs, runs them, and answers for them. */
-export interface Runner<Jobs extends JobModules = JobModules> extends AsyncDisposable {
-  /**
-   * Stores a job that calls `target` with `args` later, elsewhere or again. Resolves when it is stored.
-   *
-   * @param target A function of a registered module, or its name.
-   * @param args The array of its arguments.
-   * @throws Before anything is stored: `ERR_UNREGISTERED_FUNCTION`, `ERR_UNKNOWN_JOB`, `ERR_BAD_OPTIONS`, `ERR_ARGS_INVALID`,
-   *   `ERR_VALUE_UNSUPPORTED`, `ERR_ARGS_TOO_LARGE`, `ERR_BAD_KEY`, `ERR_NOT_AVAILABLE`. When the store fails:
-   *   `ERR_STORE_UNAVAILABLE` and its kin; with an `id` of your own the same call can then be repeated safely.
-   */
-  enqueue<const Target extends JobTarget<Jobs>>(
-    target: Target,
-    args: ArgsOf<Jobs, Target>,
-    options?: EnqueueOptions,
-  ): Promise<JobHandle<ResultOf<Jobs, Target>>>
-  /** Stores several jobs, all or none, in one round trip. Answers their handles in the same order. */
-  enqueueAll<const Targets extends readonly JobTarget<Jobs>[]>(
-    entries: EnqueueEntries<Jobs, Targets>,
-  ): Promise<EnqueuedHandles<Jobs, Targets>>
+/** What can be done with jobs without their code: by a runner, and by a client. */
+export interface JobAdministration extends AsyncDisposable {
   /** Waits for the end of a job; like `handle.result()` for an id. */
   result(id: string, options?: ResultOptions): Promise<unknown>
-
-  /**
-   * Begins to run jobs in this process. Resolves when all queues are served.
-   *
-   * @throws Whatever keeps the store from opening; `ERR_RUNNER_CLOSED`; `ERR_BAD_OPTIONS`.
-   */
-  start(options?: StartOptions): Promise<void>
-  /** Ends running jobs in good order: see {@link StopOptions}. What has not finished is handed back with no attempt charged. */
-  stop(options?: StopOptions): Promise<void>
-  /** Stops, then lets go of the store; the runner cannot be used afterwards. `await using` calls it. */
-  close(): Promise<void>
-
   /** Everything that is known of a job, or null. */
   job(id: string): Promise<JobInfo | null>
   list(filter?: ListOptions): Promise<JobList>
@@ -148,21 +133,115 @@ export interface Runner<Jobs extends JobModules = JobModules> extends AsyncDispo
   pause(queue: string): Promise<void>
   resume(queue: string): Promise<void>
   queues(): Promise<readonly QueueInfo[]>
+  /**
+   * Lets idle workers of all processes look for jobs at once, instead of within a second. For jobs that were stored in a
+   * transaction of your own: call it when you have committed.
+   */
+  wake(): Promise<void>
   readonly dead: DeadLetters
+  /** Calls `listener` for each event of this process until the returned function is called. */
+  on<Name extends keyof RunnerEvents>(name: Name, listener: Listener<RunnerEvents[Name]>): () => void
+}
+
+/** Enqueues jobs, runs them, and answers for them. */
+export interface Runner<Jobs extends JobModules = JobModules> extends JobAdministration {
+  /**
+   * Stores a job that calls `target` with `args` later, elsewhere or again. Resolves when it is stored; with the option `tx`,
+   * when it is written in your transaction: it exists, and `result()` of its handle can be asked, when you have committed.
+   *
+   * @param target A function of a registered module, or its name.
+   * @param args The array of its arguments.
+   * @throws Before anything is stored: `ERR_UNREGISTERED_FUNCTION`, `ERR_UNKNOWN_JOB`, `ERR_BAD_OPTIONS`, `ERR_ARGS_INVALID`,
+   *   `ERR_VALUE_UNSUPPORTED`, `ERR_ARGS_TOO_LARGE`, `ERR_BAD_KEY`, `ERR_NOT_AVAILABLE`; `ERR_TX_FOREIGN` for a `tx` that is no transaction on the database
+   *   of the jobs. When the store fails:
+   *   `ERR_STORE_UNAVAILABLE` and its kin; with an `id` of your own the same call can then be repeated safely.
+   */
+  enqueue<const Target extends JobTarget<Jobs>>(
+    target: Target,
+    args: ArgsOf<Jobs, Target>,
+    options?: EnqueueOptions,
+  ): Promise<JobHandle<ResultOf<Jobs, Target>>>
+  /**
+   * Stores a job before it returns, on your own connection of better-sqlite3 or `node:sqlite`: part of the transaction that is
+   * open there, or else in one of its own.
+   *
+   * @throws What `enqueue` rejects with; `ERR_BAD_OPTIONS` for a job whose input schemas check asynchronously; `ERR_TX_FOREIGN`
+   *   and `ERR_STORE_ENGINE` for a connection that cannot be used.
+   */
+  enqueueSync<const Target extends JobTarget<Jobs>>(
+    target: Target,
+    args: ArgsOf<Jobs, Target>,
+    options: EnqueueSyncOptions,
+  ): JobHandle<ResultOf<Jobs, Target>>
+  /**
+   * Stores several jobs, all or none, in one round trip. Answers their handles in the same order. With the option `tx`, which
+   * must then be the same in every entry, they are stored in your transaction.
+   */
+  enqueueAll<const Targets extends readonly JobTarget<Jobs>[]>(
+    entries: EnqueueEntries<Jobs, Targets>,
+  ): Promise<EnqueuedHandles<Jobs, Targets>>
+
+  /**
+   * Begins to run jobs in this process. Resolves when all queues are served.
+   *
+   * @throws Whatever keeps the store from opening; `ERR_RUNNER_CLOSED`; `ERR_BAD_OPTIONS`.
+   */
+  start(options?: StartOptions): Promise<void>
+  /** Ends running jobs in good order: see {@link StopOptions}. What has not finished is handed back with no attempt charged. */
+  stop(options?: StopOptions): Promise<void>
+  /** Stops, then lets go of the store; the runner cannot be used afterwards. `await using` calls it. */
+  close(): Promise<void>
 
   /** The worker's tree and stages as they stand now. */
   inspect(): Inspection
   /** Creates or upgrades the schema. */
   migrate(): Promise<MigrationReport>
-  /** Calls `listener` for each event of this process until the returned function is called. */
-  on<Name extends keyof RunnerEvents>(name: Name, listener: Listener<RunnerEvents[Name]>): () => void
-
-  /** Planned; throws `ERR_NOT_AVAILABLE`. */
-  enqueueSync(...args: unknown[]): never
+  /** What `migrate` would do, with the SQL of it. Changes nothing. */
+  pendingMigrations(): Promise<PendingMigrations>
+  /**
+   * Looks for what is wrong with the database, its surroundings and its workers. Changes nothing.
+   *
+   * @throws `ERR_STORE_UNAVAILABLE` and `ERR_STORE_OPEN` when there is no database to look at.
+   */
+  diagnose(options?: DiagnoseOptions): Promise<readonly Finding[]>
   /** Planned; throws `ERR_NOT_AVAILABLE`. */
   scale(queue: string, range: { readonly min: number; readonly max: number }): never
   /** Planned; throws `ERR_NOT_AVAILABLE`. */
   nodes(filter?: { readonly queue?: string | undefined }): never
   /** Planned; throws `ERR_NOT_AVAILABLE`. */
   errors(filter?: { readonly name?: string | undefined; readonly since?: Duration | undefined }): never
+}
+
+/** Any runner, whatever its jobs. */
+// oxlint-disable-next-line typescript/no-explicit-any -- jobs stand in parameters, so no other type admits every runner
+export type AnyRunner = Runner<any>
+
+/** Jobs of which no types are known: every name, any args. */
+export type UntypedJobs = Readonly<Record<string, Readonly<Record<string, JobFunction>>>>
+
+/** The jobs of a runner: `JobsOf<typeof runner>`. */
+export type JobsOf<Of extends AnyRunner> = Of extends Runner<infer Jobs> ? Jobs : never
+
+/** A producer that has only the types of a runner: it enqueues by name, and looks after jobs. */
+export interface Client<Jobs extends JobModules = JobModules> extends JobAdministration {
+  /**
+   * Stores a job. What the options leave out comes from what the workers published of the job; for a name that no worker has
+   * published yet, from the defaults. The args are checked by the worker, where the job has input schemas.
+   *
+   * @param name The name of the job, such as `'mailer.sendWelcome'`.
+   * @param args The array of its arguments.
+   * @throws What `enqueue` of a runner throws; `ERR_BAD_OPTIONS` also for a job whose `key` or `backoff` is a function and is
+   *   not among the options.
+   */
+  enqueue<const Name extends JobName<Jobs>>(
+    name: Name,
+    args: ArgsOf<Jobs, Name>,
+    options?: EnqueueOptions,
+  ): Promise<JobHandle<ResultOf<Jobs, Name>>>
+  /** Stores several jobs, all or none, in one transaction. Answers their handles in the same order. */
+  enqueueAll<const Names extends readonly JobName<Jobs>[]>(
+    entries: EnqueueEntries<Jobs, Names>,
+  ): Promise<EnqueuedHandles<Jobs, Names>>
+  /** Lets go of the store; the client cannot be used afterwards. `await using` calls it. */
+  close(): Promise<void>
 }

@@ -9,7 +9,7 @@
  *     claimer ⇄ store            one claim for the demand of all queues
  *     queue branches             the stages; each queue supervised by itself
  *     ack writer ⇄ store         ends of attempts, and jobs handed back
- *     orders ⇄ store             once a second: the node's picture of itself goes out; jobs to stop come in
+ *     orders ⇄ store             once a second, when idle every three: the node's picture of itself goes out; jobs to stop come in
  *     rescuer, pruner ⇄ store    upkeep that any node may do
  *
  * The claimer, the ack writer and the upkeep own their retries: a failing store makes them wait, never crash.
@@ -72,7 +72,9 @@ export interface NodeInspection extends SystemSnapshot {
 }
 
 const BEAT_MS = 3_000
+/** How soon a node that runs jobs learns which of them to stop, and how often one without jobs looks. */
 const ORDERS_EVERY_MS = 1_000
+const IDLE_ORDERS_EVERY_MS = 3_000
 const QUEUES_EVERY_MS = 5_000
 /** After the abort signal, handlers get this long to end by themselves. */
 const LAST_GRACE_MS = 3_000
@@ -95,6 +97,7 @@ export class WorkerNode {
   readonly #branches = new Map<string, QueueBranch>()
   #state: 'new' | 'running' | 'draining' | 'gone' = 'new'
   #ordersTimer: Timer | undefined
+  #isIdle = false
   #ordersUnderWay: Promise<void> = Promise.resolve()
   #queuesReadAt = -Infinity
   #loopLagMs = 0
@@ -134,7 +137,10 @@ export class WorkerNode {
       running: this.#running,
       timeoutMsOf: (queue) => options.settingsOf(queue).timeoutMs,
       keepOf: (queue) => options.settingsOf(queue).keep,
-      onStart: ({ id, name, queue, attempt }, waitMs) => bus.send('job:start', { id, name, queue, attempt, waitMs }),
+      onStart: ({ id, name, queue, attempt }, waitMs) => {
+        if (this.#isIdle) this.#exchangeOrdersIn(ORDERS_EVERY_MS)
+        if (bus.hasListeners('job:start')) bus.send('job:start', { id, name, queue, attempt, waitMs })
+      },
       onError,
       enqueue: options.enqueue,
     })
@@ -179,7 +185,7 @@ export class WorkerNode {
     await this.#register(this.#options.queues)
     await this.#rescuer.start()
     for (const queue of this.#options.queues) await this.#startBranch(queue)
-    this.#unsubscribe = this.#options.store.onChange(() => this.#claimer.wake())
+    this.#unsubscribe = this.#options.store.onChange('jobs', () => this.#claimer.wake())
     this.#pruner.start()
     await this.#exchangeOrders()
     this.#options.bus.send('node:start', { node: this.id, queues: [...this.#branches.keys()] })
@@ -342,7 +348,7 @@ export class WorkerNode {
     )
   }
 
-  /** Once a second: tell the store how this node stands, hear what others want of it. */
+  /** Tells the store how this node stands, hears what others want of it, and sees to the next time. */
   async #exchangeOrders(): Promise<void> {
     try {
       const snapshot = this.snapshot()
@@ -361,10 +367,18 @@ export class WorkerNode {
     } catch (error) {
       this.#options.bus.send('store:error', { error })
     }
+    // A job that begins meanwhile brings the next exchange forward.
+    this.#exchangeOrdersIn(this.#ledger.size > 0 ? ORDERS_EVERY_MS : IDLE_ORDERS_EVERY_MS)
+  }
+
+  #exchangeOrdersIn(ms: number): void {
+    this.#isIdle = ms > ORDERS_EVERY_MS
+    this.#ordersTimer?.cancel()
     if (this.#state !== 'running') return
-    const expectedAt = this.#host.clock.monotonic() + ORDERS_EVERY_MS
+    const expectedAt = this.#host.clock.monotonic() + ms
     // This timer is what keeps the process of a worker alive.
-    this.#ordersTimer = this.#host.clock.after(ORDERS_EVERY_MS, () => {
+    this.#ordersTimer = this.#host.clock.after(ms, () => {
+      this.#isIdle = false
       this.#loopLagMs = Math.max(0, Math.round(this.#host.clock.monotonic() - expectedAt))
       this.#ordersUnderWay = this.#exchangeOrders()
     })

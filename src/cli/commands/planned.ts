@@ -11,7 +11,6 @@ const PLANNED: readonly (readonly [name: string, description: string])[] = [
   ['scale', 'change how many jobs of a queue run at the same time'],
   ['nodes', 'list the processes that run jobs'],
   ['flow', 'show the stages with their demand and buffers'],
-  ['doctor', 'check the set-up'],
   ['bench', 'measure the throughput of this machine'],
   ['dashboard', 'serve the dashboard'],
 ]

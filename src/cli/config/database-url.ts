@@ -3,10 +3,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 
-import { maskPasswords } from '../output/mask-passwords.ts'
-
-/** Where jobs are when nobody says. */
-export const DEFAULT_DATABASE = 'sqlite:./millrace.db'
+import { maskPasswords } from '../../host/mask-passwords.ts'
 
 /** The file of an embedded database, made absolute; undefined for one in memory, and for every other URL. */
 export function fileOfUrl(url: string, folder: string): string | undefined {

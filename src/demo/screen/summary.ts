@@ -1,13 +1,14 @@
 /** What is said at the end. */
 
 import { JOB_STATES } from '../../index.ts'
+import type { PlaceName } from '../jobs-place.ts'
 import type { ReportCounts } from '../reports/reports.ts'
 import { percentile, type RunStatistics } from '../statistics.ts'
 import { endedOf, noJobs, sumOf, type StateCounts, type Tally } from '../tally.ts'
 import { duration, inColumns, number, printable } from './text.ts'
 
 /** All that the summary is made of; also what `--json` prints. */
-export interface Summary {
+export interface Summary extends PlaceName {
   /** Whether every job has ended. */
   readonly isFinished: boolean
   /** Whether this run went on with one that was killed or stopped. */
@@ -19,7 +20,6 @@ export interface Summary {
   readonly failures: Tally['failures']
   readonly reports: ReportCounts | null
   readonly output: string
-  readonly database: string
 }
 
 /** A queue at the end. Jobs are those in the store; rate and times are those of this process. */
@@ -73,24 +73,34 @@ function queueLines({ queues }: Summary): string[] {
   return inColumns([heads, ...rows])
 }
 
-function failureLines({ failures, database }: Summary): string[] {
+function failureLines({ failures, database, schema }: Summary): string[] {
   if (failures.length === 0) return []
   const groups = failures.flatMap(({ count, name, pattern, examples }) => [
     `  ${number(count)} × ${name}: ${printable(pattern)}`,
     ...examples.map(({ message, attempts }) => `      ${printable(message)} (${attempts} attempts)`),
   ])
-  const look = `  Look at them: ${command('dead', database)}`
+  const look = `  Look at them: ${command('dead', { database, schema })}`
   return ['What failed, and why (dead letters; what was wrong is in the files themselves):', ...groups, look, '']
 }
 
-function outputLines({ output, reports, isFinished }: Summary): string[] {
+function outputLines({ output, reports, isFinished, schema }: Summary): string[] {
   if (!isFinished) return ['The rest is done when the demo is started again.']
   const counts = `${number(reports?.manifests ?? 0)} manifests, ${number(reports?.duplicateGroups ?? 0)} groups of files that are almost the same`
-  return [`Open ${output}/index.html (search), ${output}/duplicates.html. ${counts}.`]
+  return [
+    `Open ${output}/index.html (search), ${output}/duplicates.html. ${counts}.`,
+    ...(schema === null
+      ? []
+      : [`The jobs stay on the server until the next run; to remove them: drop schema ${schema} cascade`]),
+  ]
 }
 
-/** A command of the CLI on the demo's database, as one would type it. */
-export function command(verb: string, database: string): string {
-  const quoted = /^[\w:./\\-]+$/.test(database) ? database : `"${database}"`
-  return `npx millrace ${verb} --database ${quoted}`
+/** Where the jobs are, for people. */
+export function placeText({ database, schema }: PlaceName): string {
+  return schema === null ? database : `${database}, in its own schema ${schema}`
+}
+
+/** A command of the CLI on the demo's jobs, as one would type it. */
+export function command(verb: string, { database, schema }: PlaceName): string {
+  const quoted = /^[\w:./@\\-]+$/.test(database) ? database : `"${database}"`
+  return `npx millrace ${verb} --database ${quoted}${schema === null ? '' : ` --schema ${schema}`}`
 }

@@ -1,0 +1,260 @@
+/**
+ * What a runner and a client have in common: they enqueue, wait for results, look at jobs, and operate on them. The worker of
+ * a runner, if there is one, is told of what it may want to know; without one the store's hints reach the others.
+ *
+ *     open ──close──▶ closed: every method is refused
+ */
+
+import type { Host } from '../host/host.ts'
+import type { LogRecord } from '../host/logger.ts'
+import type { EnqueueOptions } from '../job/enqueue-options.ts'
+import { jobError } from '../job/errors.ts'
+import type { JobHandle, ResultOptions } from '../job/job-handle.ts'
+import { notAvailableError } from '../job/not-available.ts'
+import { queueNameProblem } from '../job/option-reader.ts'
+import type { JobFunction } from '../job/typed-jobs.ts'
+import { Endings, type KnownEnding } from '../queue/endings.ts'
+import { explainJob } from '../queue/explain.ts'
+import type { BulkAnswer, JobTarget as StoreTarget, Store } from '../store/store.ts'
+import type { Bus } from '../telemetry/bus.ts'
+import { Enqueuer, type EnqueuerOptions } from './enqueuer.ts'
+import { runnerError } from './errors.ts'
+import type { RunnerEvents } from './events.ts'
+import { readListOptions, readTarget, storedId } from './filters.ts'
+import { jobInfo, jobSummary, type JobInfo } from './job-view.ts'
+import { awaitResult } from './result.ts'
+import type { JobFilterOptions, JobList, QueueInfo, SkippedJob } from './runner.ts'
+
+/** What job access needs. */
+export interface JobAccessOptions {
+  /** How messages call it. */
+  readonly title: 'runner' | 'client'
+  readonly store: Store
+  readonly bus: Bus<RunnerEvents>
+  readonly resolve: EnqueuerOptions['resolve']
+  /** How many jobs of a queue this process would run at the same time. */
+  readonly concurrencyOf: (queue: string) => number
+  /** The worker of this process, while there is one. */
+  readonly worker: () => LocalWorker | undefined
+  /** Logged at the first use. */
+  readonly remark: LogRecord | undefined
+}
+
+/** A worker as job access sees it. */
+export interface LocalWorker {
+  /** A job was stored; it is due in `dueInMs` milliseconds. */
+  enqueued(queue: string, dueInMs: number): void
+  /** Jobs may have come. */
+  wake(): void
+  /** A job was cancelled. */
+  stopJob(id: string): void
+}
+
+const BULK_SIZE = 500
+
+/** See the head of this file. One per runner or client. */
+export class JobAccess {
+  readonly #host: Host
+  readonly #options: JobAccessOptions
+  readonly #store: Store
+  readonly #endings: Endings
+  readonly #enqueuer: Enqueuer
+  readonly dead: {
+    list: (filter?: Record<string, unknown>) => Promise<JobList<JobInfo>>
+    groups: () => never
+  }
+  #isClosed = false
+  #remark: LogRecord | undefined
+
+  constructor(host: Host, options: JobAccessOptions) {
+    const { store, bus, resolve, worker } = options
+    this.#host = host
+    this.#options = options
+    this.#store = store
+    this.#remark = options.remark
+    this.#endings = new Endings(host, { store, onError: (error) => bus.send('store:error', { error }) })
+    this.#enqueuer = new Enqueuer(host, {
+      store,
+      resolve,
+      bus,
+      onEnqueued: (queue, dueInMs) => worker()?.enqueued(queue, dueInMs),
+    })
+    this.dead = {
+      list: (filter) => this.#listDead(filter),
+      groups: () => {
+        throw notAvailableError('dead.groups()')
+      },
+    }
+  }
+
+  // ── enqueue ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async enqueue(target: string | JobFunction, args: unknown, options?: EnqueueOptions): Promise<JobHandle<unknown>> {
+    this.assertOpen()
+    const { id, status } = await this.#enqueuer.enqueue(target, args, options)
+    return this.#handle(id, status)
+  }
+
+  enqueueSync(target: string | JobFunction, args: unknown, options?: EnqueueOptions): JobHandle<unknown> {
+    this.assertOpen()
+    const { id, status } = this.#enqueuer.enqueueSync(target, args, options)
+    return this.#handle(id, status)
+  }
+
+  async enqueueAll(entries: Parameters<Enqueuer['enqueueAll']>[0]): Promise<JobHandle<unknown>[]> {
+    this.assertOpen()
+    const enqueued = await this.#enqueuer.enqueueAll(entries)
+    return enqueued.map(({ id, status }) => this.#handle(id, status))
+  }
+
+  async result(id: string, options?: ResultOptions): Promise<unknown> {
+    this.assertOpen()
+    return awaitResult(this.#host, this.#endings, storedId(id), options)
+  }
+
+  #handle(id: string, status: JobHandle<unknown>['status']): JobHandle<unknown> {
+    return { id, status, result: (options) => this.result(id, options) }
+  }
+
+  /** Whether somebody here waits for the job. */
+  isAwaited(id: string): boolean {
+    return this.#endings.isAwaited(id)
+  }
+
+  /** A job ended in this process: whoever waits for it need not ask the store. */
+  settle(ending: KnownEnding): void {
+    this.#endings.settle(ending)
+  }
+
+  // ── lifetime ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Ends all waiting and lets go of the store. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#endings.close()
+    await this.#store.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Every use begins with this. Throws `ERR_RUNNER_CLOSED` after {@link close}. */
+  assertOpen(): void {
+    const { title } = this.#options
+    if (this.#isClosed) throw runnerError('ERR_RUNNER_CLOSED', `the ${title} was closed; create another one`)
+    if (this.#remark === undefined) return
+    this.#host.logger.log(this.#remark)
+    this.#remark = undefined
+  }
+
+  // ── looking and operating ──────────────────────────────────────────────────────────────────────────────────────────
+
+  async job(id: string): Promise<JobInfo | null> {
+    this.assertOpen()
+    const details = await this.#store.readJob(storedId(id))
+    return details === null ? null : jobInfo(details)
+  }
+
+  async list(filter?: unknown): Promise<JobList> {
+    this.assertOpen()
+    const query = readListOptions(filter, 50)
+    const { jobs, next, searched } = await this.#store.listJobs(query)
+    return {
+      jobs: jobs.map(jobSummary),
+      ...(next === null ? {} : { next }),
+      ...(query.search === undefined ? {} : { searched: { jobs: searched.jobs, complete: searched.isComplete } }),
+    }
+  }
+
+  async #listDead(filter: Record<string, unknown> = {}): Promise<JobList<JobInfo>> {
+    const page = await this.list({ ...filter, state: 'failed' })
+    const jobs = await Promise.all(page.jobs.map(({ id }) => this.job(id)))
+    return { ...page, jobs: jobs.filter((job) => job !== null) }
+  }
+
+  async retry(target: string | JobFilterOptions): Promise<{ retried: number; skipped: readonly SkippedJob[] }> {
+    const { changed, skipped } = await this.#bulk('retry', target, (wanted) => this.#store.retryJobs(wanted))
+    this.#options.worker()?.wake()
+    return { retried: changed.length, skipped }
+  }
+
+  async cancel(target: string | JobFilterOptions): Promise<{ cancelled: number; skipped: readonly SkippedJob[] }> {
+    const { changed, skipped } = await this.#bulk('cancel', target, (wanted) => this.#store.cancelJobs(wanted))
+    for (const id of changed) this.#options.worker()?.stopJob(id)
+    return { cancelled: changed.length, skipped }
+  }
+
+  async delete(target: string | JobFilterOptions): Promise<{ deleted: number; skipped: readonly SkippedJob[] }> {
+    const { changed, skipped } = await this.#bulk('delete', target, (wanted) => this.#store.deleteJobs(wanted))
+    return { deleted: changed.length, skipped }
+  }
+
+  async #bulk(
+    verb: string,
+    target: unknown,
+    call: (target: StoreTarget) => Promise<BulkAnswer>,
+  ): Promise<{ changed: string[]; skipped: readonly SkippedJob[] }> {
+    this.assertOpen()
+    const wanted = readTarget(target, verb)
+    if ('id' in wanted) {
+      const { changed, skipped } = await call({ ids: [storedId(wanted.id)] })
+      return { changed: [...changed], skipped }
+    }
+    const changed: string[] = []
+    for (let mayHaveMore = true; mayHaveMore;) {
+      const answer = await call({ filter: wanted.filter, limit: BULK_SIZE })
+      changed.push(...answer.changed)
+      mayHaveMore = answer.mayHaveMore && answer.changed.length > 0
+    }
+    return { changed, skipped: [] }
+  }
+
+  async explain(id: string): Promise<ReturnType<typeof explainJob> | null> {
+    this.assertOpen()
+    const details = await this.#store.readJob(storedId(id))
+    if (details === null) return null
+    const [queues, nodes] = await Promise.all([this.#store.readQueues(), this.#store.readNodes()])
+    const { job } = details
+    const queue = queues.find(({ name }) => name === job.queue) ?? null
+    return explainJob({ job, queue, nodes, now: this.#host.clock.now() })
+  }
+
+  async pause(queue: string): Promise<void> {
+    await this.#changeQueue(queue, true)
+  }
+
+  async resume(queue: string): Promise<void> {
+    await this.#changeQueue(queue, false)
+    this.#options.worker()?.wake()
+  }
+
+  async #changeQueue(queue: string, isPaused: boolean): Promise<void> {
+    this.assertOpen()
+    const problem = queueNameProblem(queue, 'the name of the queue')
+    if (problem !== undefined) throw jobError('ERR_BAD_OPTIONS', problem)
+    await this.#store.changeQueue(queue, { isPaused })
+  }
+
+  async wake(): Promise<void> {
+    this.assertOpen()
+    this.#options.worker()?.wake()
+    await this.#store.wake()
+  }
+
+  async queues(): Promise<readonly QueueInfo[]> {
+    this.assertOpen()
+    const records = await this.#store.readQueues()
+    return records.map(({ endedLastMinute, isPaused, ...rest }) => ({
+      ...rest,
+      rate: endedLastMinute / 60,
+      paused: isPaused,
+      concurrency: this.#options.concurrencyOf(rest.name),
+    }))
+  }
+
+  on<Name extends keyof RunnerEvents>(name: Name, listener: (payload: RunnerEvents[Name]) => void): () => void {
+    return this.#options.bus.on(name, listener)
+  }
+}
