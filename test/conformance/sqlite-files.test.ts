@@ -94,7 +94,7 @@ describe('several processes on one file', () => {
     const store = open()
     await store.open()
     let calls = 0
-    store.onChange(() => {
+    store.onChange('jobs', () => {
       calls += 1
     })
     startWriter(1, 1)

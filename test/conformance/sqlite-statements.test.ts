@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { AttemptEnding, Store } from '../../src/store/store.ts'
-import { loadEngine } from '../../src/store/sqlite/engine.ts'
+import { loadEngine } from '../../src/store/sqlite/load-engine.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open-sqlite-store.ts'
 import { storeTestHost } from '../support/store-clock.ts'
 import { openHandle, type Handle } from '../support/store-handle.ts'
@@ -105,7 +105,7 @@ describe('an ack on a handle of the user', () => {
     const refused = store.ackInTransaction(likeBetterSqlite3, ack)
     await expect(refused).rejects.toMatchObject({ code: 'ERR_TX_FOREIGN' })
     await expect(refused).rejects.toThrow(
-      new RegExp(`destroy the file; open your connection with ${loadEngine().name}`),
+      new RegExp(`destroy the file; import better-sqlite3 .* or open your connection with ${loadEngine().name}`),
     )
   })
 

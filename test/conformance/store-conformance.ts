@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ClaimedJob, JobState } from '../../src/job/job.ts'
-import type { AttemptEnding, JobTarget, NodeRegistration, Store } from '../../src/store/store.ts'
+import type { AttemptEnding, JobTarget, NodeRegistration, PublishedJob, Store } from '../../src/store/store.ts'
 import { ackOf, aJob, anId, aNode, aProblem, jobs, published } from '../support/store-jobs.ts'
 
 /** A new, empty database and ways to it. */
@@ -13,15 +13,24 @@ export interface StoreFixture {
   another(options?: { readonly migrate?: boolean }): Store
   /** Answers when the store's clock has gone on by at least so much. */
   pass(ms: number): Promise<void>
-  /** Writes text that is no JSON where the tags of a stored job are. */
-  breakTags(id: string): Promise<void>
+  /** Writes text that is no JSON into the row of a stored job, so that a claim cannot read it. */
+  breakRow(id: string): Promise<void>
   /** Raises the version of the schema above what this code knows. */
   makeSchemaNewer(): Promise<void>
+  /** Runs a script as the database's own shell would. */
+  runScript(sql: string): Promise<void>
   /** Opens a transaction of a user on the same database. */
-  transaction(): { readonly tx: unknown; commit(): Promise<void>; rollback(): Promise<void> }
+  transaction(): Promise<UserTransaction>
   /** Something that is no transaction on this database. */
-  foreignTransaction(): unknown
+  foreignTransaction(): Promise<unknown>
   close(): Promise<void>
+}
+
+/** A transaction that the test has open, as a user would. */
+export interface UserTransaction {
+  readonly tx: unknown
+  commit(): Promise<void>
+  rollback(): Promise<void>
 }
 
 /** A store to be tested. */
@@ -113,6 +122,52 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         const error = fixture.another().open()
         await expect(error).rejects.toMatchObject({ code: 'ERR_SCHEMA_NEWER' })
         await expect(error).rejects.toThrow(new RegExp(`${to + 1}.*\\b${to}\\b`))
+      })
+      test('says which migrations are missing, and leaves them missing', async () => {
+        const plan = await store.pendingMigrations()
+        expect(plan.from).toBe(0)
+        expect(plan.pending.map(({ name: step }) => step)[0]).toBe('0001_jobs')
+        expect(plan.to).toBe(plan.pending.length)
+        expect(await fixture.another().pendingMigrations()).toEqual(plan)
+        expect(await store.migrate()).toEqual({
+          from: 0,
+          to: plan.to,
+          applied: plan.pending.map(({ name: step }) => step),
+        })
+        expect(await store.pendingMigrations()).toEqual({ from: plan.to, to: plan.to, pending: [] })
+      })
+      test('gives the missing migrations as scripts that leave nothing to do', async () => {
+        const { to, pending } = await store.pendingMigrations()
+        for (const { sql } of pending) await fixture.runScript(sql)
+        const careful = fixture.another({ migrate: false })
+        expect(await careful.pendingMigrations()).toEqual({ from: to, to, pending: [] })
+        expect(await careful.insertJobs([aJob()])).toHaveLength(1)
+        expect(await store.migrate()).toEqual({ from: to, to, applied: [] })
+      })
+      test('diagnoses a schema that is fit for use', async () => {
+        await store.open()
+        const findings = await store.diagnose({ isThorough: true })
+        expect(findings.filter(({ level }) => level === 'problem')).toEqual([])
+        expect(findings).toContainEqual({ check: 'schema', level: 'ok', found: expect.any(String), advice: null })
+      })
+      test('diagnoses a newer schema, and has no migrations for it', async () => {
+        const { to } = await store.migrate()
+        await fixture.makeSchemaNewer()
+        const another = fixture.another()
+        expect(await another.diagnose({ isThorough: false })).toContainEqual({
+          check: 'schema',
+          level: 'problem',
+          found: expect.stringMatching(new RegExp(`${to + 1}.*\\b${to}\\b`)),
+          advice: expect.stringContaining('newer millrace'),
+        })
+        await expect(another.pendingMigrations()).rejects.toMatchObject({ code: 'ERR_SCHEMA_NEWER' })
+      })
+      test('creates nothing by a diagnosis', async () => {
+        // Where there is no database at all, that is the answer.
+        await store.diagnose({ isThorough: true }).catch((error: unknown) => {
+          expect(error).toMatchObject({ code: 'ERR_STORE_OPEN' })
+        })
+        expect((await fixture.another().pendingMigrations()).from).toBe(0)
       })
       test('lets several stores create the schema at once', async () => {
         const stores = [store, fixture.another(), fixture.another(), fixture.another()]
@@ -310,12 +365,12 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
       })
       test('promotes jobs that have become due, and tells when the next one will', async () => {
         await register()
-        await store.insertJobs([aJob({ due: { delayMs: 30 } }), aJob({ due: { delayMs: 90_000 } })])
+        await store.insertJobs([aJob({ due: { delayMs: 300 } }), aJob({ due: { delayMs: 90_000 } })])
         const before = await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 5 }] })
         expect(before.jobs).toEqual([])
         expect(before.nextDueInMs).toBeGreaterThan(0)
-        expect(before.nextDueInMs).toBeLessThanOrEqual(30)
-        await fixture.pass(40)
+        expect(before.nextDueInMs).toBeLessThanOrEqual(300)
+        await fixture.pass(310)
         const after = await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 5 }] })
         expect(after.jobs).toHaveLength(1)
         expect(after.nextDueInMs).toBeGreaterThan(60_000)
@@ -323,7 +378,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
       test('tells nothing about the next due job when none is scheduled in the asked queues', async () => {
         await register()
         await store.insertJobs([aJob({ queue: 'elsewhere', due: { delayMs: 1_000 } })])
-        expect(await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 1 }] })).toEqual({
+        expect(await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 1 }] })).toMatchObject({
           jobs: [],
           broken: [],
           nextDueInMs: null,
@@ -331,17 +386,23 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
           isFenced: false,
         })
       })
+      test('advises to look again after a while, or leaves it to the caller', async () => {
+        await register()
+        const { lookAgainInMs } = await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 1 }] })
+        expect(lookAgainInMs ?? 1_000).toBeGreaterThanOrEqual(1)
+        expect(lookAgainInMs ?? 1_000).toBeLessThanOrEqual(60_000)
+      })
       test('gives nothing to a node that is unknown, retired or declared dead', async () => {
         await store.insertJobs([aJob()])
         const fenced = { jobs: [], broken: [], nextDueInMs: null, unfinished: [], isFenced: true }
         const ask = (id: string) => store.claimJobs({ node: id, wants: [{ queue: 'q', count: 1 }] })
-        expect(await ask(randomUUID())).toEqual(fenced)
+        expect(await ask(randomUUID())).toMatchObject(fenced)
         await register()
         await store.retireNode(node.id)
-        expect(await ask(node.id)).toEqual(fenced)
+        expect(await ask(node.id)).toMatchObject(fenced)
         await register()
         await rescue()
-        expect(await ask(node.id)).toEqual(fenced)
+        expect(await ask(node.id)).toMatchObject(fenced)
       })
       test('parks a job that nobody alive can run, and unparks it when a node comes that can', async () => {
         await register()
@@ -430,7 +491,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         await register()
         const [bad, good] = [aJob({ tags: ['x'] }), aJob()]
         await store.insertJobs([bad, good])
-        await fixture.breakTags(bad.id)
+        await fixture.breakRow(bad.id)
         const answer = await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 1 }] })
         expect(answer.jobs.map(({ id }) => id)).toEqual([good.id])
         expect(answer.broken).toMatchObject([{ id: bad.id, queue: 'q', error: { code: 'ERR_ROW_BROKEN' } }])
@@ -537,12 +598,12 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
       })
       test('schedules a retry after its delay, with the attempt charged and its error kept', async () => {
         const held = await heldJob()
-        await store.ackJobs([ackOf(held, retry(30))])
+        await store.ackJobs([ackOf(held, retry(300))])
         const { job, attempts } = await record(held.id)
         expect(job).toMatchObject({ state: 'scheduled', attempt: 1, error: aProblem, node: null })
         expect(attempts).toMatchObject([{ attempt: 1, error: aProblem }])
         expect(await claim()).toEqual([])
-        await fixture.pass(40)
+        await fixture.pass(310)
         expect(await claimOne()).toMatchObject({ id: held.id, attempt: 2 })
         expect((await record(held.id)).attempts.map(({ attempt }) => attempt)).toEqual([1, 2])
       })
@@ -652,7 +713,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
     describe('ackInTransaction', () => {
       test('ends the job when the user commits, and not before', async () => {
         const held = await heldJob()
-        const user = fixture.transaction()
+        const user = await fixture.transaction()
         const ending: AttemptEnding = { type: 'completed', result: { codec: 'json', text: '1' }, error: null }
         expect(await store.ackInTransaction(user.tx, ackOf(held, ending))).toBe(true)
         expect(await stateOf(held.id)).toBe('running')
@@ -661,7 +722,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
       })
       test('leaves the job running when the user rolls back', async () => {
         const held = await heldJob()
-        const user = fixture.transaction()
+        const user = await fixture.transaction()
         await store.ackInTransaction(user.tx, ackOf(held))
         await user.rollback()
         expect(await stateOf(held.id)).toBe('running')
@@ -669,16 +730,92 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
       })
       test('answers false for a stale lease, having changed nothing', async () => {
         const held = await heldJob()
-        const user = fixture.transaction()
+        const user = await fixture.transaction()
         expect(await store.ackInTransaction(user.tx, ackOf({ ...held, lease: randomUUID() }))).toBe(false)
         await user.commit()
         expect(await stateOf(held.id)).toBe('running')
       })
       test('refuses what is no transaction on this database', async () => {
         const held = await heldJob()
-        for (const tx of [null, 7, {}, fixture.foreignTransaction()]) {
+        for (const tx of [null, 7, {}, await fixture.foreignTransaction()]) {
           await expect(store.ackInTransaction(tx, ackOf(held))).rejects.toMatchObject({ code: 'ERR_TX_FOREIGN' })
         }
+      })
+    })
+
+    describe('insertInTransaction', () => {
+      test('stores jobs when the user commits, and not before', async () => {
+        await store.open()
+        const [first, second] = [aJob(), aJob({ due: { delayMs: 60_000 }, tags: ['a', 'b'] })]
+        const user = await fixture.transaction()
+        expect(await store.insertInTransaction(user.tx, [first, second])).toEqual([
+          { id: first.id, status: 'created' },
+          { id: second.id, status: 'created' },
+        ])
+        expect(await stateOf(first.id)).toBeNull()
+        await user.commit()
+        expect(await stateOf(first.id)).toBe('queued')
+        expect((await record(second.id)).job).toMatchObject({ state: 'scheduled', tags: ['a', 'b'] })
+        await register()
+        expect((await claim()).map(({ id }) => id)).toEqual([first.id])
+      })
+      test('stores nothing when the user rolls back', async () => {
+        await store.open()
+        const [first, later] = [aJob(), aJob()]
+        const user = await fixture.transaction()
+        await store.insertInTransaction(user.tx, [first])
+        await user.rollback()
+        expect(await stateOf(first.id)).toBeNull()
+        expect(await store.insertJobs([first, later])).toMatchObject([{ status: 'created' }, { status: 'created' }])
+      })
+      test('works before there is a schema', async () => {
+        const [first, second] = [aJob(), aJob()]
+        const undone = await fixture.transaction()
+        await store.insertInTransaction(undone.tx, [first])
+        await undone.rollback()
+        const user = await fixture.transaction()
+        await store.insertInTransaction(user.tx, [second])
+        await user.commit()
+        expect(await stateOf(first.id)).toBeNull()
+        expect(await stateOf(second.id)).toBe('queued')
+      })
+      test('answers duplicate for an id in use, also within the transaction and for ended jobs', async () => {
+        const held = await heldJob()
+        await store.ackJobs([ackOf(held)])
+        const job = aJob({ isIdChosen: true })
+        const user = await fixture.transaction()
+        expect(await store.insertInTransaction(user.tx, [job])).toMatchObject([{ status: 'created' }])
+        const again = [job, aJob({ id: held.id, isIdChosen: true })]
+        expect(await store.insertInTransaction(user.tx, again)).toMatchObject([
+          { status: 'duplicate' },
+          { status: 'duplicate' },
+        ])
+        await user.commit()
+      })
+      test('stores many jobs and none', async () => {
+        await store.open()
+        const user = await fixture.transaction()
+        expect(await store.insertInTransaction(user.tx, [])).toEqual([])
+        const many = jobs(1_200)
+        expect(await store.insertInTransaction(user.tx, many)).toHaveLength(1_200)
+        await user.commit()
+        expect(await store.readQueues()).toMatchObject([{ name: 'q', depth: 1_200 }])
+      })
+      test('shares a transaction with acks', async () => {
+        const held = await heldJob()
+        const next = aJob()
+        const user = await fixture.transaction()
+        await store.insertInTransaction(user.tx, [next])
+        expect(await store.ackInTransaction(user.tx, ackOf(held))).toBe(true)
+        await user.commit()
+        expect([await stateOf(held.id), await stateOf(next.id)]).toEqual(['completed', 'queued'])
+      })
+      test('refuses what is no transaction on this database', async () => {
+        await store.open()
+        for (const tx of [null, 7, {}, await fixture.foreignTransaction()]) {
+          await expect(store.insertInTransaction(tx, [aJob()])).rejects.toMatchObject({ code: 'ERR_TX_FOREIGN' })
+        }
+        expect(await store.readQueues()).toEqual([])
       })
     })
 
@@ -1039,6 +1176,42 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
       })
     })
 
+    describe('readPublishedJobs', () => {
+      const welcome: PublishedJob = {
+        name: 'mail.welcome',
+        queue: 'email',
+        priority: -5,
+        maxAttempts: 8,
+        backoff: { baseMs: 100, factor: 1.5, maxMs: 9_000 },
+        timeoutMs: 30_000.5,
+        key: 'args[0].tenant',
+      }
+      test('answers what nodes published, and leaves out what none did', async () => {
+        await register({ jobs: [published('mail.ping'), welcome] })
+        expect(await store.readPublishedJobs(['mail.welcome', 'mail.unknown'])).toEqual([welcome])
+        const both = await store.readPublishedJobs(['mail.ping', 'mail.welcome'])
+        expect([...both].sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([published('mail.ping'), welcome])
+        expect(await store.readPublishedJobs([])).toEqual([])
+        expect(await store.readPublishedJobs(['__proto__', "it's", ''])).toEqual([])
+      })
+      test('keeps functions as the word, and what a retired or dead node published', async () => {
+        const coded: PublishedJob = { ...published('mail.coded'), backoff: 'function', key: 'function' }
+        await register({ jobs: [coded] })
+        await store.retireNode(node.id)
+        expect(await store.readPublishedJobs(['mail.coded'])).toEqual([coded])
+        await register({ jobs: [welcome] })
+        await rescue()
+        expect(await fixture.another().readPublishedJobs(['mail.welcome'])).toEqual([welcome])
+      })
+      test('answers what was registered last, name by name', async () => {
+        await register({ jobs: [published('mail.ping'), welcome] })
+        const changed: PublishedJob = { ...welcome, queue: null, backoff: null, maxAttempts: 2 }
+        await register({ jobs: [changed] })
+        expect(await store.readPublishedJobs(['mail.welcome'])).toEqual([changed])
+        expect(await store.readPublishedJobs(['mail.ping'])).toEqual([published('mail.ping')])
+      })
+    })
+
     describe('rescueNode', () => {
       test('requeues a started job at its old place with the attempt charged', async () => {
         const held = await heldJob()
@@ -1194,7 +1367,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
       test('tells of changes by another store until the subscription ends', async () => {
         await store.open()
         let calls = 0
-        const end = store.onChange(() => {
+        const end = store.onChange('jobs', () => {
           calls += 1
         })
         const other = fixture.another()
@@ -1209,6 +1382,22 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         await other.insertJobs([aJob()])
         await fixture.pass(300)
         expect(calls).toBe(before)
+      })
+      test('tells of a wake by another store, also of a job that no hint told of', async () => {
+        await store.open()
+        let calls = 0
+        const end = store.onChange('jobs', () => {
+          calls += 1
+        })
+        const other = fixture.another()
+        for (let round = 0; round < 100 && calls === 0; round++) {
+          await other.wake()
+          await fixture.pass(50)
+        }
+        expect(calls).toBeGreaterThan(0)
+        end()
+        await store.wake()
+        expect(await store.readQueues()).toEqual([])
       })
     })
   })

@@ -1,6 +1,6 @@
 import { nodeHost } from '../../dist/host/host.js'
 import { openSqliteStore } from '../../dist/store/sqlite/open-sqlite-store.js'
-import { eventually } from '../support/eventually.ts'
+import { passRealTime } from '../support/real-time.ts'
 import { sqliteFixture } from '../support/store-fixture.ts'
 import { storeConformance } from './store-conformance.ts'
 
@@ -10,11 +10,7 @@ storeConformance({
     const host = nodeHost()
     return sqliteFixture({
       open: (location, migrate) => openSqliteStore({ host, location, migrate, transport: 'thread' }),
-      pass: async (ms) => {
-        // The store's clock is that of this machine: the condition is the time itself.
-        const until = host.clock.now() + ms
-        await eventually(() => host.clock.now() >= until, { everyMs: Math.max(1, ms) })
-      },
+      pass: passRealTime,
     })
   },
 })

@@ -1,4 +1,4 @@
-/** The first five minutes of a user, on the installed tarball. */
+/** The command and what is loaded, on the installed tarball. */
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,72 +6,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 
 import { installedPackage, type UserFolder } from './installed-package.ts'
-import { manifest, root } from './package-files.ts'
-
-/** The program of the README, with and without annotations. */
-const IMAGES_TS = 'export async function resize(path: string, width: number) { return `${path}@${width}` }\n'
-const IMAGES_MJS = 'export async function resize(path, width) { return `${path}@${width}` }\n'
-const app = (images: string): string => `
-import { createRunner } from 'millrace'
-import * as images from '${images}'
-const runner = createRunner({ jobs: { images } })
-await runner.start()
-const job = await runner.enqueue(images.resize, ['photo.jpg', 300])
-console.log(await job.result())          // 'photo.jpg@300'
-await runner.stop()
-`
-const APP_CJS = `
-const { createRunner } = require('millrace')
-const images = { resize: async (path, width) => path + '@' + width }
-async function main() {
-  const runner = createRunner({ jobs: { images } })
-  await runner.start()
-  const job = await runner.enqueue(images.resize, ['photo.jpg', 300])
-  console.log(await job.result())
-  await runner.stop()
-}
-void main()
-`
-const RIGHT = { code: 0, stdout: 'photo.jpg@300\n', stderr: '' }
+import { manifest } from './package-files.ts'
 
 let user: UserFolder
 beforeAll(async () => {
   user = await installedPackage(inject('tarball'))
 }, 120_000)
 afterAll(() => user.remove())
-
-describe('the first program', () => {
-  it('runs as a JavaScript module', async () => {
-    user.write({ 'images.mjs': IMAGES_MJS, 'app.mjs': app('./images.mjs') })
-    expect(await user.run(process.execPath, ['app.mjs'])).toEqual(RIGHT)
-  })
-
-  it('runs as TypeScript through tsx', async () => {
-    user.write({ 'images.ts': IMAGES_TS, 'app.ts': app('./images.ts') })
-    expect(await user.run(join(root, 'node_modules/.bin/tsx'), ['app.ts'])).toEqual(RIGHT)
-  })
-
-  it('runs as TypeScript in a Node that strips types', async (context) => {
-    if (!Reflect.get(process.features, 'typescript')) context.skip(`Node ${process.versions.node} does not strip types`)
-    user.write({ 'images.ts': IMAGES_TS, 'app.ts': app('./images.ts') })
-    expect(await user.run(process.execPath, ['app.ts'])).toMatchObject({ code: 0, stdout: RIGHT.stdout })
-  })
-
-  it('runs as CommonJS that requires the package', async () => {
-    user.write({ 'app.cjs': APP_CJS })
-    expect(await user.run(process.execPath, ['app.cjs'])).toEqual(RIGHT)
-  })
-
-  it('compiles, with the type of the result', async () => {
-    const typed =
-      'const text: string = await job.result()\n// @ts-expect-error the width is a number\nawait runner.enqueue(images.resize, ["photo.jpg", "300"])\nconsole.log(text)\n'
-    user.write({ 'images.ts': IMAGES_TS, 'app.ts': `${app('./images.ts')}${typed}` })
-    const flags = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext', '--allowImportingTsExtensions']
-    const tsc = join(root, 'node_modules/typescript/bin/tsc')
-    const all = [tsc, ...flags, '--skipLibCheck', '--types', '', '--lib', 'es2023,dom,esnext.disposable', 'app.ts']
-    expect(await user.run(process.execPath, all)).toEqual({ code: 0, stdout: '', stderr: '' })
-  })
-})
 
 describe('the command', () => {
   it('tells its version', async () => {

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { startProgram, type RunningProgram } from '../support/running-program.ts'
 import { runProgram, type Ended } from './run-program.ts'
 
 /** A user's folder. */
@@ -12,10 +13,13 @@ export interface UserFolder {
   /** Writes files into it. */
   write(files: Readonly<Record<string, string>>): void
   run(command: string, args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Ended>
+  /** Starts a program that runs until it is told to end. */
+  start(command: string, args: readonly string[], env?: NodeJS.ProcessEnv): RunningProgram
   remove(): void
 }
 
-export async function installedPackage(tarball: string): Promise<UserFolder> {
+/** Installs the tarball, and other packages beside it. */
+export async function installedPackage(tarball: string, ...others: readonly string[]): Promise<UserFolder> {
   const path = mkdtempSync(join(tmpdir(), 'millrace-user-'))
   const folder: UserFolder = {
     path,
@@ -23,11 +27,12 @@ export async function installedPackage(tarball: string): Promise<UserFolder> {
       for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text)
     },
     run: (command, args, env) => runProgram(command, args, { cwd: path, env: { ...userEnv(), ...env } }),
+    start: (command, args, env) => startProgram(command, args, { cwd: path, env: { ...userEnv(), ...env } }),
     remove: () => rmSync(path, { recursive: true, force: true }),
   }
   await must(folder, ['init', '-y'])
   await must(folder, ['pkg', 'set', 'type=module'])
-  await must(folder, ['install', tarball, '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'])
+  await must(folder, ['install', tarball, ...others, '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'])
   return folder
 }
 

@@ -35,13 +35,16 @@ export function sqliteFixture({ open, pass }: SqliteFixtureOptions): StoreFixtur
     store: make(true),
     another: ({ migrate = true } = {}) => make(migrate),
     pass,
-    breakTags: async (id) => {
+    breakRow: async (id) => {
       connect(path).prepare(`update millrace_job set tags = '["open' where id = ?`).run(id)
     },
     makeSchemaNewer: async () => {
       connect(path).exec('update millrace_schema set version = version + 1')
     },
-    transaction: () => {
+    runScript: async (sql) => {
+      connect(path).exec(sql)
+    },
+    transaction: async () => {
       const handle = connect(path)
       handle.exec('begin immediate')
       return {
@@ -50,7 +53,7 @@ export function sqliteFixture({ open, pass }: SqliteFixtureOptions): StoreFixtur
         rollback: async () => handle.exec('rollback'),
       }
     },
-    foreignTransaction: () => {
+    foreignTransaction: async () => {
       const handle = connect(join(folder, 'other.db'))
       handle.exec('begin')
       return handle

@@ -1,7 +1,8 @@
 /** Connections beside a store's own. */
 
 import { createRequire } from 'node:module'
-import { loadEngine, type SqliteDatabase } from '../../src/store/sqlite/engine.ts'
+import type { SqliteDatabase } from '../../src/store/sqlite/engine.ts'
+import { loadEngine } from '../../src/store/sqlite/load-engine.ts'
 
 /** Settings of `node:sqlite` that a user may have chosen. */
 export interface HandleOptions {
@@ -20,11 +21,13 @@ export interface Handle extends SqliteDatabase {
  * locks, and would destroy the file.
  */
 export function openHandle(path: string, options: HandleOptions = {}): Handle {
-  // Both engines have the interface of node:sqlite.
-  const { DatabaseSync } = createRequire(import.meta.url)(loadEngine().name) as {
-    readonly DatabaseSync: new (path: string, options: HandleOptions) => Handle
-  }
-  const handle = new DatabaseSync(path, options)
+  const { name } = loadEngine()
+  const require = createRequire(import.meta.url)
+  // What each engine exports; connections of better-sqlite3 have the same methods, as far as tests use them.
+  const Connection = (
+    name === 'better-sqlite3' ? require(name) : (require(name) as { readonly DatabaseSync: unknown }).DatabaseSync
+  ) as new (path: string, options: HandleOptions) => Handle
+  const handle = new Connection(path, options)
   handle.exec(`pragma busy_timeout = ${options.timeout ?? 2_000}`)
   return handle
 }

@@ -62,7 +62,8 @@ const work = {
   },
 }
 
-const runner = createRunner({ database: url, durability: 'process', jobs: { work }, queues })
+const durability = url.startsWith('sqlite:') ? 'process' : undefined
+const runner = createRunner({ database: url, durability, jobs: { work }, queues })
 for (const name of ['node:start', 'node:fenced', 'node:rescue', 'job:stale', 'store:error', 'queue:crash']) {
   runner.on(name, (payload) => {
     const shown = payload.error instanceof Error ? { error: payload.error.message } : payload

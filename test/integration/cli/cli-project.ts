@@ -1,13 +1,13 @@
 /** A folder with a configuration, and the built command run in it as a process of its own. */
 
-import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { onTestFinished } from 'vitest'
 
-import { eventually } from '../../support/eventually.ts'
+import { postgresDatabase } from '../../support/postgres-database.ts'
+import { startProgram, type Ended, type RunningProgram } from '../../support/running-program.ts'
 import { tempFolder } from '../../support/temp-database.ts'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
@@ -39,43 +39,36 @@ enum Many { Two = 2 }
 export default createRunner({ jobs: { work }, queues: { default: { concurrency: Many.Two }, email: {} } })
 `
 
-/** How a command ended. */
-export interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
+/** Variables that a command has besides those of the tests. */
+export type Environment = Readonly<Record<string, string>>
 
-/** A command that runs. */
-export interface RunningCli {
-  readonly child: ChildProcess
-  readonly stdout: () => string
-  readonly stderr: () => string
-  /** Resolves when it has ended. */
-  readonly ended: Promise<Ended>
-  /** Waits until standard output or standard error holds the text. */
-  saw(text: string): Promise<void>
-}
+/** The databases on which commands do the same, each with the variables that name a new one of it. */
+export const DATABASES: readonly (readonly [string, () => Promise<Environment>])[] = [
+  ['SQLite', async () => ({})],
+  ['PostgreSQL', async () => ({ DATABASE_URL: (await postgresDatabase()).url })],
+]
 
 /** Options of a run. */
 export interface CliOptions {
-  readonly env?: Readonly<Record<string, string>>
+  readonly env?: Environment
   readonly input?: string
   /** The folder to run in, below that of the project. */
   readonly in?: string
+  /** The user to run as, where the test may choose one. */
+  readonly uid?: number | undefined
 }
 
 /** See {@link cliProject}. */
 export interface CliProject {
   readonly folder: string
   write(name: string, text: string): void
-  start(args: readonly string[], options?: CliOptions): RunningCli
+  start(args: readonly string[], options?: CliOptions): RunningProgram
   /** Runs a command to its end. */
   run(args: readonly string[], options?: CliOptions): Promise<Ended>
   /** Runs a command with `--json` to its end; answers the only document that it printed. */
   json(args: readonly string[], options?: CliOptions): Promise<Ended & { readonly document: JsonDocument }>
   /** Starts a worker and waits until it works. */
-  worker(...args: string[]): Promise<RunningCli>
+  worker(...args: string[]): Promise<RunningProgram>
 }
 
 /** What `--json` prints; tests look into it as deep as they like. */
@@ -83,10 +76,15 @@ export interface CliProject {
 export type JsonDocument = any
 
 /** An empty folder, that goes with its test. */
-export function emptyProject(): CliProject {
+export function emptyProject(env?: Environment): CliProject {
+  return cliIn(tempFolder(), env)
+}
+
+/** The command in a folder of the test. */
+export function cliIn(folder: string, env: Environment = {}): CliProject {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing; run npm run build first`)
-  const folder = tempFolder()
-  const start = (args: readonly string[], options: CliOptions = {}): RunningCli => startCli(folder, args, options)
+  const start: CliProject['start'] = (args, options = {}) =>
+    startCli(folder, args, { ...options, env: { ...env, ...options.env } })
   const run = (args: readonly string[], options?: CliOptions): Promise<Ended> => start(args, options).ended
   return {
     folder,
@@ -109,44 +107,40 @@ export function emptyProject(): CliProject {
 }
 
 /** The same with a configuration in TypeScript and some jobs. */
-export function cliProject(): CliProject {
-  const project = emptyProject()
+export function cliProject(env?: Environment): CliProject {
+  const project = emptyProject(env)
   project.write('work.ts', JOBS)
   project.write('millrace.config.ts', CONFIG)
   return project
 }
 
 /** The environment without what would change the outcome. */
-function cleanEnv(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+function cleanEnv(extra: Environment = {}): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, ...extra }
-  for (const name of ['MILLRACE_DATABASE', 'NODE_ENV', 'DEBUG', 'NO_COLOR', 'FORCE_COLOR', 'NODE_OPTIONS']) {
+  for (const name of [
+    'MILLRACE_DATABASE',
+    'DATABASE_URL',
+    'NODE_ENV',
+    'DEBUG',
+    'NO_COLOR',
+    'FORCE_COLOR',
+    'NODE_OPTIONS',
+  ]) {
     if (!(name in extra)) delete env[name]
   }
   return env
 }
 
-function startCli(folder: string, args: readonly string[], options: CliOptions): RunningCli {
+function startCli(folder: string, args: readonly string[], options: CliOptions): RunningProgram {
   const cwd = join(folder, options.in ?? '.')
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: cleanEnv(options.env), stdio: 'pipe' })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const { uid } = options
+  const as = uid === undefined ? {} : { uid }
+  const running = startProgram(process.execPath, [MAIN, ...args], { cwd, env: cleanEnv(options.env), ...as })
+  const { child, ended } = running
   child.stdin.end(options.input ?? '')
-  const ended = new Promise<Ended>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ code, stdout, stderr }))
-  })
   onTestFinished(async () => {
     child.kill('SIGKILL')
     await ended
   })
-  const saw = async (text: string): Promise<void> => {
-    await eventually(() => {
-      if (`${stdout}${stderr}`.includes(text)) return true
-      if (child.exitCode !== null) throw new Error(`ended without "${text}":\n${stdout}\n${stderr}`)
-      return false
-    })
-  }
-  return { child, ended, saw, stdout: () => stdout, stderr: () => stderr }
+  return running
 }

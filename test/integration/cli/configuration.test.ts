@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 import { root } from '../../package/package-files.ts'
+import { SCHEMA_VERSION } from '../../../src/store/sqlite/schema.ts'
+import { postgresDatabase } from '../../support/postgres-database.ts'
 import { cliProject, emptyProject, type CliProject } from './cli-project.ts'
 
 /** Puts the package into the `node_modules` of a project, as npm does. */
@@ -198,6 +200,81 @@ describe('which database', () => {
     expect(both.code).toBe(2)
   })
 
+  it('is that of DATABASE_URL where nothing else names one', async () => {
+    const project = cliProject()
+    expect((await project.run(['migrate', '--url', 'sqlite:./shared.db'])).code).toBe(0)
+    await project.run(['enqueue', 'work.echo'])
+    const env = { DATABASE_URL: 'sqlite:./shared.db' }
+    const count = async (): Promise<number> => (await project.json(['ls'], { env })).document.jobs.length
+    // The configuration does not name a database.
+    expect(await count()).toBe(0)
+    project.write(
+      'millrace.config.ts',
+      `import { createRunner } from 'millrace'
+       export default createRunner({ database: 'sqlite:./millrace.db', jobs: {} })`,
+    )
+    expect(await count()).toBe(1)
+    rmSync(join(project.folder, 'millrace.config.ts'))
+    expect(await count()).toBe(0)
+  })
+
+  it('is not that of a DATABASE_URL that cannot hold jobs, which is told once', async () => {
+    const project = cliProject()
+    const env = { DATABASE_URL: 'mysql://root:secret@127.0.0.1/app' }
+    const told = /^[^\n]*DATABASE_URL is "mysql:\/\/root:\*{3}@127\.0\.0\.1\/app"[^\n]*\n$/
+    const enqueued = await project.run(['enqueue', 'work.echo'], { env })
+    expect(enqueued).toMatchObject({ code: 0, stderr: expect.stringMatching(told) })
+    rmSync(join(project.folder, 'millrace.config.ts'))
+    const { document, stderr } = await project.json(['ls'], { env })
+    expect({ jobs: document.jobs.length, stderr }).toEqual({ jobs: 1, stderr: expect.stringMatching(told) })
+  })
+
+  it('may be in a schema that --schema names, and only together with a URL', async () => {
+    const project = emptyProject()
+    const { url } = await postgresDatabase()
+    const own = ['--database', url, '--schema', 'own']
+    expect((await project.run(['migrate', ...own])).code).toBe(0)
+    expect((await project.json(['ls', ...own])).document.jobs).toEqual([])
+    expect((await project.json(['ls', '--schema', 'own'], { env: { DATABASE_URL: url } })).code).toBe(0)
+    expect(await project.run(['ls', '--database', url])).toMatchObject({ code: 3 })
+    project.write(
+      'millrace.config.ts',
+      `import { createRunner } from 'millrace'; export default createRunner({ jobs: {} })`,
+    )
+    expect(await project.run(['ls', '--schema', 'own'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--schema'),
+    })
+    const file = ['ls', '--database', 'sqlite::memory:', '--schema', 'own']
+    expect(await project.run(file)).toMatchObject({ code: 2, stderr: expect.stringContaining('schema') })
+  })
+
+  it('may be a PostgreSQL database, wherever it is named', async () => {
+    const project = cliProject()
+    const { url } = await postgresDatabase()
+    expect((await project.run(['migrate', '--url', url])).code).toBe(0)
+    project.write(
+      'server.config.ts',
+      `import { createRunner } from 'millrace'
+       import * as work from './work.ts'
+       export default createRunner({ database: process.env.DATABASE_URL, jobs: { work } })`,
+    )
+    const env = { DATABASE_URL: url }
+    const enqueued = await project.run(['enqueue', 'work.echo', '--config', 'server.config.ts'], { env })
+    expect(enqueued).toMatchObject({ code: 0 })
+    await project.run(['migrate'])
+    const jobs = async (args: string[], variables: Readonly<Record<string, string>> = {}): Promise<number> =>
+      (await project.json(['ls', ...args], { env: variables })).document.jobs.length
+    expect(await jobs(['--database', url])).toBe(1)
+    expect(await jobs(['--config', 'server.config.ts'], env)).toBe(1)
+    expect(await jobs([], { MILLRACE_DATABASE: url })).toBe(1)
+    // The configuration of the folder names no database.
+    expect(await jobs([])).toBe(0)
+    expect(await jobs([], env)).toBe(1)
+    rmSync(join(project.folder, 'millrace.config.ts'))
+    expect(await jobs([], env)).toBe(1)
+  })
+
   it('is ./millrace.db without any word, if it is there', async () => {
     const project = cliProject()
     await project.run(['enqueue', 'work.echo'])
@@ -215,7 +292,7 @@ describe('which database', () => {
       expect(stderr).toContain('millrace.db')
     }
     const { code, document } = await project.json(['migrate'])
-    expect({ code, document }).toMatchObject({ code: 0, document: { version: 1, from: 0, to: 1 } })
+    expect({ code, document }).toMatchObject({ code: 0, document: { version: 1, from: 0, to: SCHEMA_VERSION } })
     expect((await project.run(['ls'])).code).toBe(0)
   })
 

@@ -6,6 +6,8 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import type { Summary } from '../../../src/demo/screen/summary.ts'
+
 const PROGRAM = fileURLToPath(new URL('run-demo.mjs', import.meta.url))
 const MODULES = fileURLToPath(new URL('../../../node_modules', import.meta.url))
 /** Small packages with READMEs; those of yaml and jiti link to files that are not published. */
@@ -16,6 +18,7 @@ export interface DemoProcessOptions {
   readonly once?: boolean
   readonly json?: boolean
   readonly limit?: number
+  readonly database?: string | undefined
 }
 
 /** A run of the demo. */
@@ -47,6 +50,16 @@ export function startDemo(folder: string, options: DemoProcessOptions = {}): Dem
   child.stderr.on('data', (text: Buffer) => (output.stderr += text.toString()))
   const ended = once(child, 'close').then(([code, signal]: (number | string | null)[]) => code ?? signal ?? null)
   return { child, output, ended }
+}
+
+/** How many jobs there are in these states. */
+export function sumOf(counts: Summary['jobs']): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0)
+}
+
+/** How many jobs ended in the run itself. */
+export function endedHere({ queues }: Summary): number {
+  return queues.reduce((sum, queue) => sum + queue.endedHere, 0)
 }
 
 /** The output that must be the same however a run went: names and content. */

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createRunner } from '../../../dist/index.js'
 import type { Summary } from '../../../src/demo/screen/summary.ts'
 import { eventually } from '../../support/eventually.ts'
-import { makeProject, outputOf, startDemo, type DemoProcess } from './demo-process.ts'
+import { endedHere, makeProject, outputOf, startDemo, sumOf, type DemoProcess } from './demo-process.ts'
 
 const LIMIT = 25
 const processes: DemoProcess[] = []
@@ -37,9 +37,6 @@ async function runToEnd(limit: number): Promise<Summary> {
   expect(await ended, output.stderr).toBe(0)
   return JSON.parse(output.stdout) as Summary
 }
-
-const sumOf = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0)
-const endedHere = (summary: Summary): number => summary.queues.reduce((sum, queue) => sum + queue.endedHere, 0)
 
 /** How many jobs had ended, by the database that a killed process left. */
 async function endedIn(database: string): Promise<number> {

@@ -55,7 +55,7 @@ export function blocksOf(markdown: string): Block[] {
   return blocks
 }
 
-const FILE_COMMENT = /^\/\/ ([\w./-]+\.(?:ts|mts|js|mjs))(?:\s.*)?$/
+const FILE_COMMENT = /^\/\/ ([\w./[\]-]+\.(?:ts|mts|js|mjs))(?:\s.*)?$/
 
 /** The files of a block of TypeScript. */
 export function filesIn(block: Block): DocumentFile[] {

@@ -122,6 +122,49 @@ function wordsOf(cell: string): string[] {
   return (cell.match(/[\w./-]+/g) ?? []).filter((word) => word !== 'nothing').toSorted()
 }
 
+describe('docs/guides/settings-and-sizing.md', () => {
+  const page = readDocument('docs/guides/settings-and-sizing.md')
+
+  it.each([
+    ['src/runner/config.ts', 'ClientOptions RunnerOptions', 'Options of createRunner', 0],
+    ['src/runner/config.ts', 'QueueOptions', 'Options of a queue', 0],
+    ['src/job/job-definition.ts', 'JobOptions', 'Options of job() and enqueue', 0],
+    ['src/job/enqueue-options.ts', 'EnqueueOptions', 'Options of job() and enqueue', 1],
+  ])('has every option of %s, %s, with its default, and no other', (file, names, heading, table) => {
+    const written = tablesIn(section(page, heading))[table] ?? new Map<string, string>()
+    const source = readFileSync(join(root, file), 'utf8')
+    const real = new Map(names.split(' ').flatMap((name) => [...optionsOf(source, name)]))
+    expect([...written.keys()].toSorted()).toEqual([...real.keys()].toSorted())
+    const wrong = [...real].filter(
+      ([option, value]) => value !== undefined && written.get(option)?.includes(value) !== true,
+    )
+    expect(wrong).toEqual([])
+  })
+})
+
+/** The options of an interface, each with the default that its comment tells, if it tells one. */
+function optionsOf(source: string, name: string): Map<string, string | undefined> {
+  const body = new RegExp(`interface ${name}\\b[^{]*(?:<[^>]*>)?[^{]*{\\n([\\s\\S]*?)\\n}`).exec(source)?.[1] ?? ''
+  const fields = body.matchAll(/\/\*\*([\s\S]*?)\*\/\s*readonly (\w+)\??:/g)
+  return new Map(
+    [...fields].map(([, comment = '', option = '']) => [option, /Default: (`[^`]+`|\d+)/.exec(comment)?.[1]]),
+  )
+}
+
+/** The tables of a text: each has the rows' second cells by what is in backquotes in the first. */
+function tablesIn(markdown: string): Map<string, string>[] {
+  return markdown
+    .split(/\n\n+/)
+    .map((part) => part.trim())
+    .filter((part) => part.startsWith('| option'))
+    .map((part) => new Map(part.split('\n').flatMap((line) => rowOf(line))))
+}
+
+function rowOf(line: string): [string, string][] {
+  const [, option, value] = /^\| `(\w+)`\s*\|([^|]*)\|/.exec(line) ?? []
+  return option === undefined ? [] : [[option, value ?? '']]
+}
+
 describe('links', () => {
   const pages = ['README.md', 'CHANGELOG.md', 'SECURITY.md', ...filesIn('docs'), ...filesIn('examples')].filter(
     (path) => path.endsWith('.md'),
