@@ -84,7 +84,8 @@ describe('a process on PostgreSQL', () => {
       },
       { withinMs: 30_000 },
     )
-    expect(most).toBeGreaterThanOrEqual(5)
+    // Claims, ends, listener, heart: those that a short run always opens, so that the count is known to see them.
+    expect(most).toBeGreaterThanOrEqual(4)
     expect(most).toBeLessThanOrEqual(6)
   })
 })
