@@ -569,6 +569,29 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         await store.ackJobs([ackOf(held, { type: 'completed', result: null, error: aProblem })])
         expect((await record(held.id)).job).toMatchObject({ state: 'completed', result: null, error: aProblem })
       })
+      test('ends the others of a batch when the lease of one no longer holds, and counts each once', async () => {
+        await register()
+        await store.insertJobs(jobs(4))
+        const held = await claim(4)
+        const [given, twice, ...others] = held
+        if (given === undefined || twice === undefined) throw new Error('four jobs were stored')
+        await store.giveBackJobs([given])
+        // As an operator or a rescuer may do between the claim and the ack.
+        const again = await claimOne()
+        const text = JSON.stringify(['"', '\u{1F600}', '\n'])
+        const ending: AttemptEnding = { type: 'completed', result: { codec: 'json', text }, error: null }
+        const acks = [given, twice, twice, ...others].map((job) => ackOf(job, ending, { runMs: 40 }))
+        expect(await store.ackJobs(acks)).toEqual({ stale: [given.id], cancelled: [] })
+        for (const { id } of [twice, ...others]) {
+          const { job } = await record(id)
+          expect(job).toMatchObject({ state: 'completed', result: ending.result, attempt: 1 })
+          expect((job.endedAt ?? 0) - (job.startedAt ?? 0)).toBe(40)
+        }
+        expect((await record(given.id)).job.state).toBe('running')
+        expect(await store.ackJobs([ackOf(again)])).toEqual({ stale: [], cancelled: [] })
+        const [queue] = await store.readQueues()
+        expect(queue?.endedLastMinute).toBe(4)
+      })
       test('leaves no record of a completed or cancelled job that is not to be kept', async () => {
         await register()
         await store.insertJobs(jobs(2))

@@ -10,6 +10,7 @@ import type { MigrationReport, NodeRegistration, NodeSnapshot, PendingMigrations
 import { Connection, type Db, type Durability } from './connection.ts'
 import { diagnoseDatabase, diskTypeOf } from './diagnose.ts'
 import type { SqliteDatabase } from './engine.ts'
+import { HeldRows } from './held-rows.ts'
 import { loadEngine } from './load-engine.ts'
 import { NodeNames } from './node-names.ts'
 import { peek } from './peek.ts'
@@ -108,6 +109,7 @@ export class SqliteCore implements SyncVerbs {
   readonly #name: string
   readonly #names = new NodeNames()
   readonly #places = new Map<string, WalkPlaces>()
+  readonly #rows = new HeldRows()
   #connection: Connection | null = null
 
   constructor(options: CoreOptions, host: CoreHost) {
@@ -170,7 +172,9 @@ export class SqliteCore implements SyncVerbs {
     const walks = places
     try {
       // The contract lets a crash of the database take a claim back, which saves a wait for the disk.
-      return this.#use().writeSoft((db) => claimJobs(db, request, this.#names, walks))
+      const { answer, seqs } = this.#use().writeSoft((db) => claimJobs(db, request, this.#names, walks))
+      this.#rows.add(answer.jobs, seqs)
+      return answer
     } catch (error) {
       // What it unparked was rolled back with it.
       for (const { queue } of request.wants) this.#names.mustUnpark(request.node, queue)
@@ -188,12 +192,14 @@ export class SqliteCore implements SyncVerbs {
 
   ackJobs(...[acks]: VerbArgs<'ackJobs'>): VerbAnswer<'ackJobs'> {
     if (acks.length === 0) return { stale: [], cancelled: [] }
-    return this.#write((db) => ackJobs(db, acks))
+    return this.#write((db) => ackJobs(db, acks, this.#rows))
   }
 
   giveBackJobs(...[held]: VerbArgs<'giveBackJobs'>): VerbAnswer<'giveBackJobs'> {
     if (held.length === 0) return { stale: [] }
-    return this.#write((db) => giveBackJobs(db, held))
+    const answer = this.#write((db) => giveBackJobs(db, held))
+    for (const job of held) this.#rows.take(job)
+    return answer
   }
 
   readJob(...[id]: VerbArgs<'readJob'>): VerbAnswer<'readJob'> {
@@ -259,6 +265,7 @@ export class SqliteCore implements SyncVerbs {
     this.#write((db) => retireNode(db, node))
     this.#names.forget(node)
     this.#places.delete(node)
+    this.#rows.clear()
   }
 
   readNodes(): VerbAnswer<'readNodes'> {

@@ -17,6 +17,7 @@ import { checkEngine, engineVersion, type AdoptedConnection, type SqliteStatemen
 import { translateError } from './errors.ts'
 import { loadEngine } from './load-engine.ts'
 import { bringUpToDate, lockSchema } from './schema.ts'
+import { HeldRows } from './held-rows.ts'
 import { ackJobs } from './statements/ack-jobs.ts'
 import { insertJobs } from './statements/insert-jobs.ts'
 
@@ -33,6 +34,9 @@ interface KnownConnection {
   readonly statements: Map<string, SqliteStatement>
 }
 
+/** What another connection has claimed is not known here, so that a job is found by its id. */
+const NO_ROWS = new HeldRows()
+
 /** Connections that were looked at before; a look costs a few statements. */
 const known = new WeakMap<object, KnownConnection>()
 
@@ -48,7 +52,7 @@ export function handleVerbs(
     ackInTransaction: async (tx, ack) => {
       const user = begin(tx)
       refuseAutocommit(user.connection)
-      return step(user, context, (db) => ackJobs(db, [ack]).stale.length === 0)
+      return step(user, context, (db) => ackJobs(db, [ack], NO_ROWS).stale.length === 0)
     },
     insertInTransaction: async (tx, jobs) => {
       const user = begin(tx)

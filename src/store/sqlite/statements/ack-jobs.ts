@@ -11,8 +11,10 @@
 import { unreachable } from '../../../host/errors.ts'
 import type { Ack, AckAnswer } from '../../store.ts'
 import type { Db } from '../connection.ts'
+import type { HeldRows } from '../held-rows.ts'
 import { encodeError, plainText, wholeNumber } from '../../stored-values.ts'
 import { hasLog, writeLog } from './add-logs.ts'
+import { completeTogether } from './complete-jobs.ts'
 import {
   CANCELLED_BY_OPERATOR,
   CARRIED_COLUMNS,
@@ -63,12 +65,16 @@ interface HeldRow {
 /** What became of the job of one ack. `repeated`: the same ack was applied before. */
 type Applied = { readonly outcome: 'applied' | 'cancelled' | 'stale' | 'repeated' | 'repeated-cancelled' }
 
-/** See {@link Store.ackJobs}. */
-export function ackJobs(db: Db, acks: readonly Ack[]): AckAnswer {
+/**
+ * See {@link Store.ackJobs}.
+ *
+ * @param rows Where the rows of claimed jobs lie, as far as it is known.
+ */
+export function ackJobs(db: Db, acks: readonly Ack[], rows: HeldRows): AckAnswer {
   const stale: string[] = []
   const cancelled: string[] = []
   const counter = new EndedCounter()
-  for (const ack of acks) {
+  for (const ack of completeTogether(db, acks, (each) => timesOf(db, each), rows, counter)) {
     const { outcome } = ackJob(db, ack, counter)
     if (outcome === 'stale') stale.push(ack.id)
     if (outcome === 'cancelled' || outcome === 'repeated-cancelled') cancelled.push(ack.id)
@@ -82,7 +88,7 @@ function ackJob(db: Db, ack: Ack, counter: EndedCounter): Applied {
   return isApplied ?? recognise(db, ack)
 }
 
-/** The hot path: two statements. Null when the lease does not hold. */
+/** A completion that could not be written together with others. Null when the lease does not hold. */
 function complete(db: Db, ack: Ack, counter: EndedCounter): Applied | null {
   if (ack.ending.type !== 'completed') return null
   const { startedAt, endedAt } = timesOf(db, ack)

@@ -47,6 +47,16 @@ const PROMOTE_LIMIT = 1_000
 /** At most so many rows that this node cannot run are met by one claim in one queue. */
 const WALK_LIMIT = 2_000
 
+/** The answer to a node that was declared dead. */
+const FENCED: ClaimAnswer = {
+  jobs: [],
+  broken: [],
+  nextDueInMs: null,
+  lookAgainInMs: null,
+  unfinished: [],
+  isFenced: true,
+}
+
 /** A place in the ready index of a queue. */
 interface Place {
   readonly priority: number
@@ -69,11 +79,16 @@ interface Taken {
   readonly unknown: number[]
 }
 
+/** What a claim took, and the numbers of the rows, in the order of the jobs. */
+export interface Claimed {
+  readonly answer: ClaimAnswer
+  readonly seqs: readonly number[]
+}
+
 /** See {@link Store.claimJobs}. */
-export function claimJobs(db: Db, request: ClaimRequest, names: NodeNames, places: WalkPlaces): ClaimAnswer {
+export function claimJobs(db: Db, request: ClaimRequest, names: NodeNames, places: WalkPlaces): Claimed {
   const own = names.of(db, request.node)
-  if (own === null)
-    return { jobs: [], broken: [], nextDueInMs: null, lookAgainInMs: null, unfinished: [], isFenced: true }
+  if (own === null) return { answer: FENCED, seqs: [] }
   const lease = db.uuid()
   const taken: Taken = { jobs: [], seqs: [], broken: [], unknown: [] }
   const unfinished: string[] = []
@@ -89,7 +104,7 @@ export function claimJobs(db: Db, request: ClaimRequest, names: NodeNames, place
   if (taken.seqs.length > 0) db.prepare(CLAIM).run(lease, request.node, db.now, JSON.stringify(taken.seqs))
   if (taken.unknown.length > 0) db.prepare(PARK).run(JSON.stringify(taken.unknown))
   endBroken(db, taken.broken)
-  return {
+  const answer: ClaimAnswer = {
     jobs: taken.jobs,
     broken: taken.broken.map(({ id, queue, error }) => ({ id, queue, error })),
     nextDueInMs: nextDue === null ? null : Math.max(0, nextDue - db.now),
@@ -97,6 +112,7 @@ export function claimJobs(db: Db, request: ClaimRequest, names: NodeNames, place
     unfinished,
     isFenced: false,
   }
+  return { answer, seqs: taken.seqs }
 }
 
 function isPaused(db: Db, queue: string): boolean {
