@@ -1,5 +1,6 @@
 /**
- * The one way in: `node scripts/boot.mjs <start|test|check> [arguments]`, behind `npm start`, `npm test` and `npm run check`.
+ * The one way in: `node scripts/boot.mjs <start|test|check|build> [arguments]`, behind `npm start`, `npm test`, `npm run check` and
+ * `npm pack`.
  *
  * Makes a fresh clone ready by itself (dependencies, build), then hands over. Uses Node built-ins only, and this file imports
  * the rest only after the version check, so that an old Node gets a sentence instead of a stack trace.

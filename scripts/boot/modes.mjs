@@ -10,7 +10,7 @@ import { installForTestsIfChanged, installIfChanged } from './install.mjs'
 import { withLock } from './lock.mjs'
 import { runToTheEnd } from './run-to-the-end.mjs'
 
-const USAGE = 'usage: node scripts/boot.mjs <start|test|check> [arguments]'
+const USAGE = 'usage: node scripts/boot.mjs <start|test|check|build> [arguments]'
 
 /**
  * @param {string[]} argv mode first
@@ -21,6 +21,7 @@ export async function boot([mode, ...args]) {
     if (mode === 'start') return await start(args)
     if (mode === 'test') return await test(args)
     if (mode === 'check') return await test(['--quick', ...args])
+    if (mode === 'build') return await build()
     throw new Stop(`${mode === undefined ? 'no mode given' : `unknown mode "${mode}"`}\n${USAGE}`, 2)
   } catch (error) {
     console.error(explain(error))
@@ -32,13 +33,19 @@ export async function boot([mode, ...args]) {
 
 /** @param {string[]} args */
 async function start(args) {
+  await build()
+  const main = join(root, 'dist/cli/main.js')
+  if (!existsSync(main)) throw new Stop('there is no demo in this build: src/cli/main.ts is missing')
+  return await runToTheEnd(process.execPath, [main, 'demo', ...args])
+}
+
+/** Also what `npm pack` and `npm publish` run first, so that no package is without its code. */
+async function build() {
   await withLock(async () => {
     await installIfChanged()
     await buildIfChanged()
   })
-  const main = join(root, 'dist/cli/main.js')
-  if (!existsSync(main)) throw new Stop('there is no demo in this build: src/cli/main.ts is missing')
-  return await runToTheEnd(process.execPath, [main, 'demo', ...args])
+  return 0
 }
 
 /**
