@@ -65,3 +65,11 @@ function startTimer(ms: number, run: () => void, keepAlive: boolean): Timer {
   arm()
   return { cancel: () => clearTimeout(timeout) }
 }
+
+/**
+ * Milliseconds on a clock that never goes back and that all threads of this process share; what {@link Clock.monotonic} counts
+ * from differs from thread to thread.
+ */
+export function processTime(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000
+}

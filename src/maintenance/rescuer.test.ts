@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { aNode, aStore } from '../../test/support/factories.ts'
+import { gate } from '../../test/support/gate.ts'
 import { testHost } from '../../test/support/test-host.ts'
 import type { NodeRecord } from '../store/store.ts'
 import { ownIdentity } from './process-identity.ts'
@@ -11,34 +12,34 @@ const silent = (rest: Partial<NodeRecord> = {}): NodeRecord => aNode({ beatSeq: 
 
 describe('isDead', () => {
   it('needs silence by both clocks', () => {
-    const seen = { beatSeq: 7, since: 0 }
-    expect(isDead(silent(), seen, 10_000, own, 10_000)).toBe(true)
-    expect(isDead(silent(), seen, 9_999, own, 10_000)).toBe(false)
-    expect(isDead(silent({ beatAgeMs: 9_999 }), seen, 60_000, own, 10_000)).toBe(false)
+    const seen = (silentMs: number) => ({ beatSeq: 7, silentMs })
+    expect(isDead(silent(), seen(10_000), own, 10_000)).toBe(true)
+    expect(isDead(silent(), seen(9_999), own, 10_000)).toBe(false)
+    expect(isDead(silent({ beatAgeMs: 9_999 }), seen(60_000), own, 10_000)).toBe(false)
   })
 
   it('needs to have watched the silence itself, and of that very beat', () => {
-    expect(isDead(silent(), undefined, 60_000, own, 10_000)).toBe(false)
-    expect(isDead(silent(), { beatSeq: 6, since: 0 }, 60_000, own, 10_000)).toBe(false)
+    expect(isDead(silent(), undefined, own, 10_000)).toBe(false)
+    expect(isDead(silent(), { beatSeq: 6, silentMs: 60_000 }, own, 10_000)).toBe(false)
   })
 
   it.runIf(own.pidScope !== null)('knows at once that a process of the same boot is gone', () => {
     const gone = aNode({ ...own, id: 'gone', pid: 2 ** 22 + 1 })
     const reused = aNode({ ...own, id: 'reused', pidStart: '1' })
     const living = aNode({ ...own, id: 'living' })
-    const judge = (node: NodeRecord): boolean => isDead(node, undefined, 0, own, 10_000)
+    const judge = (node: NodeRecord): boolean => isDead(node, undefined, own, 10_000)
     expect([judge(gone), judge(reused), judge(living)]).toEqual([true, true, false])
   })
 
   it('concludes nothing from a pid of another boot or container, or from none', () => {
     const foreign = aNode({ ...own, pidScope: 'another', pid: 2 ** 22 + 1 })
     const unknown = aNode({ ...own, pidStart: null, pid: 2 ** 22 + 1 })
-    expect(isDead(foreign, undefined, 0, own, 10_000)).toBe(false)
-    expect(isDead(unknown, undefined, 0, own, 10_000)).toBe(false)
+    expect(isDead(foreign, undefined, own, 10_000)).toBe(false)
+    expect(isDead(unknown, undefined, own, 10_000)).toBe(false)
   })
 })
 
-function aRescuer(nodes: () => readonly NodeRecord[], everyMs?: number) {
+function aRescuer(nodes: () => readonly NodeRecord[] | Promise<readonly NodeRecord[]>, everyMs?: number) {
   const host = testHost()
   let reads = 0
   const rescued: string[] = []
@@ -76,6 +77,37 @@ describe('Rescuer', () => {
     await host.clock.advance(1)
     expect(rescued[0]).toBe('silent')
     expect(new Set(rescued)).toEqual(new Set(['silent']))
+  })
+
+  it('does not count the time in which the store was away: then nobody could beat', async () => {
+    let isDown = false
+    const { rescuer, host, rescued } = aRescuer(() => {
+      if (isDown) throw new Error('down')
+      return [silent({ id: 'silent' })]
+    })
+    await rescuer.start()
+    isDown = true
+    await host.clock.advance(60_000)
+    isDown = false
+    await host.clock.advance(9_000)
+    expect(rescued).toEqual([])
+    await host.clock.advance(2_000)
+    expect(rescued[0]).toBe('silent')
+  })
+
+  it('does not count the time in which a read hung, nor that in which it was itself stopped', async () => {
+    const answer = gate<readonly NodeRecord[]>()
+    let hangsAt = 2
+    const { rescuer, host, rescued } = aRescuer(() =>
+      --hangsAt === 0 ? answer.passed : [silent({ id: 'silent', beatSeq: 7 })],
+    )
+    await rescuer.start()
+    await host.clock.advance(60_000)
+    answer.open([silent({ id: 'silent', beatSeq: 7 })])
+    await host.clock.advance(6_900)
+    expect(rescued).toEqual([])
+    await host.clock.advance(200)
+    expect(rescued[0]).toBe('silent')
   })
 
   it('begins to watch anew with each beat', async () => {

@@ -4,7 +4,8 @@
  *
  * A node is dead when it is certainly gone (same boot and pid namespace, no such process), or when it has been silent for
  * long enough *by the store's clock and by this node's own watch*: either clock alone may jump, and a database that was away
- * makes everybody look silent.
+ * makes everybody look silent. Watched is the time between two reads that succeeded, one soon after the other; not the time
+ * that a read took, not that in which reads failed, and not that in which this process itself was stopped.
  *
  *     reading all nodes ──every 3 s, sooner when a silence is about to be long enough──▶ reading …
  *          ▲        │ the nodes that share this host
@@ -15,14 +16,15 @@
  */
 
 import type { Host, Timer } from '../host/host.ts'
+import { QUARANTINE_AFTER } from '../job/crashes.ts'
 import type { NodeRecord, RescueAnswer, Store } from '../store/store.ts'
 import { isCertainlyGone, isNeighbour, type ProcessIdentity } from './process-identity.ts'
 
 /** What was seen of a node's beat. */
 export interface Observation {
   readonly beatSeq: number
-  /** Monotonic time at which this `beatSeq` was seen first. */
-  readonly since: number
+  /** For how long this `beatSeq` has been watched, in milliseconds. */
+  readonly silentMs: number
 }
 
 /** What the rescuer needs. */
@@ -38,29 +40,28 @@ export interface RescuerOptions {
   readonly everyMs?: number | undefined
   /** How often it looks at the processes of this host, so that their jobs run again within a second. Default: 250. */
   readonly neighboursEveryMs?: number | undefined
-  /** A job is set aside as failed after this many crashes. Default: 3. */
-  readonly quarantineAfter?: number | undefined
 }
 
-const DEAD_AFTER_MS = 10_000
+/** How long a node may be silent, by default; after that its leases are gone. */
+export const LEASE_MS = 10_000
+const READ_EVERY_MS = 3_000
 const RETRY_MS = 1_000
 
 /** Judges one node by what was seen of it. Pure but for the look at the process table. */
 export function isDead(
   node: NodeRecord,
   seen: Observation | undefined,
-  now: number,
   own: ProcessIdentity,
   deadAfterMs: number,
 ): boolean {
   if (isCertainlyGone(node, own)) return true
-  return silenceLeftMs(node, seen, now, deadAfterMs) <= 0
+  return silenceLeftMs(node, seen, deadAfterMs) <= 0
 }
 
 /** How long a node may go on being silent until it is dead. */
-function silenceLeftMs(node: NodeRecord, seen: Observation | undefined, now: number, deadAfterMs: number): number {
+function silenceLeftMs(node: NodeRecord, seen: Observation | undefined, deadAfterMs: number): number {
   if (seen === undefined || seen.beatSeq !== node.beatSeq) return deadAfterMs
-  return deadAfterMs - Math.min(now - seen.since, node.beatAgeMs)
+  return deadAfterMs - Math.min(seen.silentMs, node.beatAgeMs)
 }
 
 /** Looks for dead nodes at a steady pace. */
@@ -68,10 +69,13 @@ export class Rescuer {
   readonly #host: Host
   readonly #options: RescuerOptions
   readonly #deadAfterMs: number
+  readonly #everyMs: number
   readonly #seen = new Map<string, Observation>()
   /** The living nodes of this host, as of the last read. */
   #neighbours: readonly NodeRecord[] = []
   #readAt = 0
+  /** Monotonic time at which the last read ended, if it succeeded. */
+  #watchedSince: number | null = null
   #timer: Timer | undefined
   #isStopped = false
   #underWay: Promise<void> = Promise.resolve()
@@ -79,7 +83,8 @@ export class Rescuer {
   constructor(host: Host, options: RescuerOptions) {
     this.#host = host
     this.#options = options
-    this.#deadAfterMs = options.deadAfterMs ?? DEAD_AFTER_MS
+    this.#deadAfterMs = options.deadAfterMs ?? LEASE_MS
+    this.#everyMs = options.everyMs ?? READ_EVERY_MS
   }
 
   /** Reads the nodes once now, then again and again. Resolves after the first time. */
@@ -98,6 +103,7 @@ export class Rescuer {
       .catch((error: unknown) => {
         this.#options.onError(error)
         this.#neighbours = []
+        this.#watchedSince = null
         return RETRY_MS
       })
       .then((againInMs) => {
@@ -124,21 +130,27 @@ export class Rescuer {
   /** Answers in how many milliseconds to read again. */
   async #look(): Promise<number> {
     const { node: self, identity, neighboursEveryMs } = this.#options
+    const { clock } = this.#host
+    const watchedMs = this.#watchedSince === null ? 0 : clock.monotonic() - this.#watchedSince
+    // A wait that was much longer than it should have been is this process's own trouble.
+    const countedMs = Math.min(watchedMs, 1.5 * this.#everyMs)
     const nodes = await this.#options.store.readNodes()
-    const now = this.#host.clock.monotonic()
+    this.#watchedSince = clock.monotonic()
     const alive = new Set<string>()
     const neighbours: NodeRecord[] = []
-    let againInMs = this.#options.everyMs ?? 3_000
+    let againInMs = this.#everyMs
     for (const node of nodes) {
       if (node.isDead || node.id === self) continue
       alive.add(node.id)
-      const seen = this.#seen.get(node.id)
-      if (seen?.beatSeq !== node.beatSeq) this.#seen.set(node.id, { beatSeq: node.beatSeq, since: now })
-      if (isDead(node, seen, now, identity, this.#deadAfterMs)) {
+      const before = this.#seen.get(node.id)
+      const silentMs = before?.beatSeq === node.beatSeq ? before.silentMs + countedMs : 0
+      const seen = { beatSeq: node.beatSeq, silentMs }
+      this.#seen.set(node.id, seen)
+      if (isDead(node, seen, identity, this.#deadAfterMs)) {
         const isFreed = await this.#rescue(node)
         if (!isFreed) againInMs = Math.min(againInMs, RETRY_MS)
       } else {
-        const leftMs = silenceLeftMs(node, seen, now, this.#deadAfterMs)
+        const leftMs = silenceLeftMs(node, seen, this.#deadAfterMs)
         againInMs = Math.min(againInMs, Math.max(leftMs, neighboursEveryMs ?? 250))
         if (isNeighbour(node, identity)) neighbours.push(node)
       }
@@ -151,12 +163,12 @@ export class Rescuer {
   /** Answers false when the node has still to be freed, or may have to be. One that cannot be must not keep others waiting. */
   async #rescue(node: NodeRecord): Promise<boolean> {
     this.#host.trace.point('rescuer.rescue', node.id)
-    const { store, quarantineAfter, onRescued, onError } = this.#options
+    const { store, onRescued, onError } = this.#options
     try {
       const answer = await store.rescueNode({
         node: node.id,
         beatSeq: node.beatSeq,
-        quarantineAfter: quarantineAfter ?? 3,
+        quarantineAfter: QUARANTINE_AFTER,
       })
       if (answer === null) return false
       onRescued(node, answer)

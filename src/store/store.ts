@@ -122,10 +122,29 @@ export interface Store {
   readNodes(): Promise<readonly NodeRecord[]>
   /**
    * Declares a node dead and frees its jobs, if it has not beaten since `beatSeq` was read: a job marked as started keeps
-   * its attempt charged and ends as failed when it was the last; an unmarked one is given back. Each counts a crash, and
-   * with `quarantineAfter` crashes a job ends as failed. Answers null when the node has beaten or was rescued by another.
+   * its attempt charged and ends as failed when it was the last; an unmarked one is given back. Each that may have begun
+   * counts a crash (those that are marked before they begin, and are not marked, have not), and with `quarantineAfter`
+   * crashes in a row a job ends as failed. Where `blame` says who ended the process, only that job is charged and counts a
+   * crash. A node of which nobody is to blame is not listed as dead: it retires. Answers null when
+   * the node has beaten or was rescued by another.
    */
   rescueNode(request: RescueRequest): Promise<RescueAnswer | null>
+  /**
+   * The same for a node of this process, done before it returns, for a process that is about to end: waits no longer than
+   * `limitMs` milliseconds, in which nothing else happens on this thread. Answers whether it was done; a store that cannot
+   * work without the caller's event loop answers false at once.
+   */
+  rescueNodeSync(request: RescueRequest, limitMs: number): boolean
+  /**
+   * For how long no beat of the node has been confirmed, in milliseconds, counted from when the last one that was confirmed
+   * was sent. Asks nobody, so it answers also while the store is away. Infinity for a node that this process does not beat for.
+   */
+  silenceMs(node: string): number
+  /**
+   * The node says that its event loop lives: it is beaten for `forMs` milliseconds from now and no longer, until it says so
+   * again. One that never speaks is beaten for until it retires.
+   */
+  vouch(node: string, forMs: number): void
   /** Deletes ended jobs that were kept long enough, at most about 1,000 a call. */
   pruneJobs(policies: readonly KeepPolicy[]): Promise<{ readonly pruned: number; readonly isDone: boolean }>
   /**
@@ -435,9 +454,21 @@ export interface NodeRecord {
 /** What {@link Store.rescueNode} is asked for. */
 export interface RescueRequest {
   readonly node: string
-  readonly beatSeq: number
+  /** The beat that was read; null for a node of this very process, which needs no guard against itself. */
+  readonly beatSeq: number | null
   readonly quarantineAfter: number
+  /** Who ended the process, where that is known. */
+  readonly blame?: Blame | undefined
 }
+
+/** A job whose code ended its process, as far as that process could tell. */
+export interface BlamedJob extends HeldJob {
+  /** How it did that. */
+  readonly error: ErrorRecord
+}
+
+/** Who ended a process: one job, or nobody, because it was ended in order. */
+export type Blame = BlamedJob | 'nobody'
 
 /** What {@link Store.rescueNode} did, by job id. */
 export interface RescueAnswer {

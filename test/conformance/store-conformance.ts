@@ -81,6 +81,11 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
       await store.insertJobs([aJob(parts)])
       return claimOne()
     }
+    /** Inserts another job, and claims it with the same node. */
+    const heldToo = async (parts: Parameters<typeof aJob>[0] = {}): Promise<ClaimedJob> => {
+      await store.insertJobs([aJob(parts)])
+      return claimOne()
+    }
     const stateOf = async (id: string): Promise<JobState | null> => (await store.readJob(id))?.job.state ?? null
     const record = async (id: string) => {
       const details = await store.readJob(id)
@@ -1235,6 +1240,42 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
       })
     })
 
+    describe('silenceMs', () => {
+      test('counts from the registration and from each beat, for nodes of this process until they retire', async () => {
+        expect(store.silenceMs(randomUUID())).toBe(Infinity)
+        await register()
+        expect(store.silenceMs(node.id)).toBeLessThan(5_000)
+        expect(fixture.another().silenceMs(node.id)).toBe(Infinity)
+        await fixture.pass(20)
+        const before = store.silenceMs(node.id)
+        expect(before).toBeGreaterThanOrEqual(10)
+        await register({ id: node.id })
+        expect(store.silenceMs(node.id)).toBeLessThan(before + 5_000)
+        await store.retireNode(node.id)
+        expect(store.silenceMs(node.id)).toBe(Infinity)
+      })
+    })
+
+    describe('vouch', () => {
+      test('bounds for how long a node is beaten for, until it speaks again', async () => {
+        await register({ beatMs: 20 })
+        const beats = async (ms: number): Promise<number> => {
+          const before = await beatSeq(node.id)
+          await fixture.pass(ms)
+          return (await beatSeq(node.id)) - before
+        }
+        expect(await beats(400)).toBeGreaterThan(0)
+        store.vouch(node.id, 0)
+        // One may be under way.
+        await fixture.pass(200)
+        expect(await beats(400)).toBe(0)
+        store.vouch(node.id, 60_000)
+        expect(await beats(400)).toBeGreaterThan(0)
+        store.vouch(randomUUID(), 0)
+        await store.retireNode(node.id)
+      })
+    })
+
     describe('rescueNode', () => {
       test('requeues a started job at its old place with the attempt charged', async () => {
         const held = await heldJob()
@@ -1255,7 +1296,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         expect((await claim(1))[0]).toMatchObject({ id: held.id, attempt: 2, crashes: 1 })
       })
       test('gives an unstarted job back without charging the attempt, and counts the crash', async () => {
-        const held = await heldJob({ maxAttempts: 1 })
+        const held = await heldJob()
         expect(await rescue()).toEqual({ requeued: [held.id], failed: [], cancelled: [] })
         expect((await record(held.id)).job).toMatchObject({ state: 'queued', attempt: 0, crashes: 1 })
       })
@@ -1271,17 +1312,81 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         })
         expect(attempts).toHaveLength(1)
       })
-      test('quarantines a job after so many crashes, started or not', async () => {
+      test('quarantines a job after so many crashes in which it may have been running', async () => {
         const held = await heldJob()
         await rescue(node.id, 2)
         await register()
-        await claimOne()
+        await store.markStarted([await claimOne()])
         expect(await rescue(node.id, 2)).toEqual({ requeued: [], failed: [held.id], cancelled: [] })
         expect((await record(held.id)).job).toMatchObject({
           state: 'failed',
           crashes: 2,
           error: { code: 'ERR_QUARANTINED' },
         })
+      })
+      test('counts no crash for a job that is marked before it begins, and is not marked', async () => {
+        const suspect = await heldJob()
+        await rescue()
+        await register()
+        await claimOne()
+        const last = await heldToo({ maxAttempts: 1 })
+        expect((await rescue())?.requeued.toSorted()).toEqual([suspect.id, last.id].toSorted())
+        expect((await record(suspect.id)).job).toMatchObject({ state: 'queued', attempt: 0, crashes: 1 })
+        expect((await record(last.id)).job).toMatchObject({ state: 'queued', attempt: 0, crashes: 0 })
+      })
+      test('counts crashes in a row: an attempt that ends in order begins the count anew', async () => {
+        for (const ending of [retry(0), { type: 'snoozed', delayMs: 0 } as const]) {
+          const held = await heldJob()
+          await rescue()
+          await register()
+          const again = await claimOne()
+          expect(again.crashes).toBe(1)
+          await store.ackJobs([ackOf(again, ending)])
+          await fixture.pass(5)
+          expect(await claimOne()).toMatchObject({ id: held.id, crashes: 0 })
+          await rescue()
+          await register()
+          await store.ackJobs([ackOf(await claimOne())])
+        }
+      })
+      test('blames the one that ended the process, and gives the others back as if they had never been claimed', async () => {
+        const guilty = await heldJob()
+        const bystander = await heldToo()
+        const last = await heldToo({ maxAttempts: 1 })
+        await store.markStarted([bystander, last])
+        const blame = { id: guilty.id, lease: guilty.lease, error: { name: 'Exit', message: 'it exited' } }
+        const answer = await store.rescueNode({ node: node.id, beatSeq: null, quarantineAfter: 3, blame })
+        expect(answer?.requeued.toSorted()).toEqual([guilty.id, bystander.id, last.id].toSorted())
+        expect((await record(guilty.id)).job).toMatchObject({ attempt: 1, crashes: 1, error: blame.error })
+        expect((await record(guilty.id)).attempts).toMatchObject([{ attempt: 1, error: blame.error }])
+        for (const { id } of [bystander, last]) {
+          expect((await record(id)).job).toMatchObject({ state: 'queued', attempt: 0, crashes: 0 })
+        }
+        expect(await store.rescueNode({ node: node.id, beatSeq: null, quarantineAfter: 3, blame })).toBeNull()
+      })
+      test('quarantines the one that is blamed, also for its last attempt', async () => {
+        const held = await heldJob()
+        const blame = { id: held.id, lease: held.lease, error: { name: 'Exit', message: 'it exited' } }
+        expect(await store.rescueNode({ node: node.id, beatSeq: null, quarantineAfter: 1, blame })).toMatchObject({
+          failed: [held.id],
+        })
+        expect((await record(held.id)).job.error).toMatchObject({ code: 'ERR_QUARANTINED', cause: blame.error })
+      })
+      test('blames nobody when the process was ended in order', async () => {
+        const held = await heldJob()
+        await store.markStarted([held])
+        const request = { node: node.id, beatSeq: null, quarantineAfter: 1, blame: 'nobody' } as const
+        expect(await store.rescueNode(request)).toMatchObject({ requeued: [held.id] })
+        expect(await store.readNodes()).toEqual([])
+        expect((await store.ackJobs([ackOf(held)])).stale).toEqual([held.id])
+        expect((await record(held.id)).job).toMatchObject({ state: 'queued', attempt: 0, crashes: 0 })
+      })
+      test('does the same before it returns, for a node of this process', async () => {
+        const held = await heldJob()
+        const request = { node: node.id, beatSeq: null, quarantineAfter: 3, blame: 'nobody' } as const
+        expect(store.rescueNodeSync(request, 5_000)).toBe(true)
+        expect((await fixture.another().readJob(held.id))?.job).toMatchObject({ state: 'queued', attempt: 0 })
+        expect(store.rescueNodeSync(request, 5_000)).toBe(false)
       })
       test('cancels a job whose stop was asked for', async () => {
         const held = await heldJob()

@@ -29,7 +29,7 @@ export function openPostgresStore(options: PostgresStoreOptions): Store {
     database: new Database(address),
     heart: isCloneable(address)
       ? new ThreadHeart(options.host, address)
-      : new LoopHeart(options.host.clock, new Database(address), () => warn(options.host, address)),
+      : new LoopHeart(options.host.clock, new Database(address), { onBegin: () => warn(options.host, address) }),
     channel: `millrace_${sha256(schema, 6).toString('hex')}`,
     mayMigrate: options.migrate ?? true,
   })

@@ -11,6 +11,7 @@
 
 import type { Host } from '../../host/host.ts'
 import { uuidV4 } from '../../host/uuid.ts'
+import { QUARANTINE_AFTER } from '../../job/crashes.ts'
 import type { NewJob } from '../../job/job.ts'
 import { CANCELLED_STATES, DELETED_STATES, RETRIED_STATES } from '../bulk-target.ts'
 import { storeError } from '../errors.ts'
@@ -63,9 +64,6 @@ export interface PostgresStoreParts {
 const NOTIFY = `select pg_notify($1, '')`
 
 const UNIQUE_VIOLATION = '23505'
-
-/** A crash is counted this often before a job is set aside, for nodes whose claim came through after their death. */
-const QUARANTINE_AFTER = 3
 
 /** Makes a store of its parts. Nothing is opened before the first verb. */
 export function postgresStore(parts: PostgresStoreParts): Store {
@@ -291,8 +289,10 @@ class PostgresStore implements Store {
 
   async publishSnapshot(node: string, snapshot: NodeSnapshot, isUrgent: boolean): Promise<void> {
     await this.open()
-    if (isUrgent) await beat(this.#database.general, node, snapshot)
-    else this.#heart.carry(node, snapshot)
+    if (!isUrgent) return this.#heart.carry(node, snapshot)
+    const sentAt = this.#host.clock.monotonic()
+    const isAlive = await beat(this.#database.general, node, snapshot)
+    if (isAlive) this.#heart.confirm(node, this.#host.clock.monotonic() - sentAt)
   }
 
   async readOrders(node: string): ReturnType<Store['readOrders']> {
@@ -321,6 +321,18 @@ class PostgresStore implements Store {
   async rescueNode(...[request]: Parameters<Store['rescueNode']>): ReturnType<Store['rescueNode']> {
     await this.open()
     return this.#database.general.transaction((db) => rescueNode(db, request))
+  }
+
+  rescueNodeSync(...[request, limitMs]: Parameters<Store['rescueNodeSync']>): boolean {
+    return this.#heart.rescueSync(request, limitMs)
+  }
+
+  vouch(node: string, forMs: number): void {
+    this.#heart.vouch(node, forMs)
+  }
+
+  silenceMs(node: string): number {
+    return this.#heart.silenceMs(node)
   }
 
   async pruneJobs(...[policies]: Parameters<Store['pruneJobs']>): ReturnType<Store['pruneJobs']> {

@@ -5,15 +5,19 @@
 
 import { Worker } from 'node:worker_threads'
 import type { Host } from '../../host/host.ts'
-import type { NodeSnapshot } from '../store.ts'
+import type { NodeSnapshot, RescueRequest } from '../store.ts'
+import { BeatMark, BlockingAnswer } from '../thread-signals.ts'
 import type { Address } from './database.ts'
 import type { Heart } from './heart.ts'
 
 /** What the thread is told. */
 export type HeartRequest =
-  | { readonly type: 'beat'; readonly node: string; readonly beatMs: number }
+  /** The memory of the node's {@link BeatMark}. */
+  | { readonly type: 'beat'; readonly node: string; readonly beatMs: number; readonly memory: SharedArrayBuffer }
   | { readonly type: 'carry'; readonly node: string; readonly snapshot: NodeSnapshot }
   | { readonly type: 'stop'; readonly node: string }
+  /** Rescue the node, and answer into the memory: nobody on the other side can receive a message any more. */
+  | { readonly type: 'rescue'; readonly request: RescueRequest; readonly memory: SharedArrayBuffer }
   | { readonly type: 'close' }
 
 /** How soon a thread that died is replaced. */
@@ -23,7 +27,7 @@ const RESTART_MS = 250
 export class ThreadHeart implements Heart {
   readonly #host: Host
   readonly #address: Address
-  readonly #nodes = new Map<string, number>()
+  readonly #nodes = new Map<string, { readonly beatMs: number; readonly mark: BeatMark }>()
   #worker: Worker | null = null
   #isClosed = false
 
@@ -33,8 +37,29 @@ export class ThreadHeart implements Heart {
   }
 
   beatFor(node: string, beatMs: number): void {
-    this.#nodes.set(node, beatMs)
-    this.#start().postMessage({ type: 'beat', node, beatMs } satisfies HeartRequest)
+    const mark = this.#nodes.get(node)?.mark ?? new BeatMark()
+    mark.confirm(0)
+    this.#nodes.set(node, { beatMs, mark })
+    this.#start().postMessage({ type: 'beat', node, beatMs, memory: mark.memory } satisfies HeartRequest)
+  }
+
+  confirm(node: string, agoMs: number): void {
+    this.#nodes.get(node)?.mark.confirm(agoMs)
+  }
+
+  silenceMs(node: string): number {
+    return this.#nodes.get(node)?.mark.silenceMs() ?? Infinity
+  }
+
+  vouch(node: string, forMs: number): void {
+    this.#nodes.get(node)?.mark.vouch(forMs)
+  }
+
+  rescueSync(request: RescueRequest, limitMs: number): boolean {
+    if (this.#worker === null || this.#isClosed) return false
+    const answer = new BlockingAnswer()
+    this.#worker.postMessage({ type: 'rescue', request, memory: answer.memory } satisfies HeartRequest)
+    return answer.wait(limitMs)
   }
 
   carry(node: string, snapshot: NodeSnapshot): void {
@@ -79,6 +104,8 @@ export class ThreadHeart implements Heart {
 
   #resume(): void {
     if (this.#isClosed) return
-    for (const [node, beatMs] of this.#nodes) this.beatFor(node, beatMs)
+    for (const [node, { beatMs, mark }] of this.#nodes) {
+      this.#start().postMessage({ type: 'beat', node, beatMs, memory: mark.memory } satisfies HeartRequest)
+    }
   }
 }

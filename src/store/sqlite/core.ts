@@ -39,7 +39,14 @@ import { wakeOthers } from './statements/wake-others.ts'
 /** The verbs of {@link Store} that are carried from a caller to a core: all that run on its own connection. */
 export type CoreVerb = Exclude<
   keyof Store,
-  'close' | 'onChange' | 'ackInTransaction' | 'insertInTransaction' | 'insertSync'
+  | 'close'
+  | 'onChange'
+  | 'ackInTransaction'
+  | 'insertInTransaction'
+  | 'insertSync'
+  | 'rescueNodeSync'
+  | 'silenceMs'
+  | 'vouch'
 >
 
 const EVERY_VERB: Readonly<Record<CoreVerb, true>> = {

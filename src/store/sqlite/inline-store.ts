@@ -22,8 +22,14 @@ export function inlineStore(host: Host, options: CoreOptions): Store {
     now: () => host.clock.now(),
     uuid: () => uuidV4(host),
   }
-  const core = new LiveCore(options, coreHost, () => {
-    for (const listener of listeners) listener()
+  const confirmedAt = new Map<string, number>()
+  const vouchedUntil = new Map<string, number>()
+  const core = new LiveCore(options, coreHost, {
+    onChange: () => {
+      for (const listener of listeners) listener()
+    },
+    onBeat: (node, agoMs) => void confirmedAt.set(node, host.clock.monotonic() - agoMs),
+    isVouched: (node) => host.clock.monotonic() < (vouchedUntil.get(node) ?? Infinity),
   })
   const checkOpen = (): void => {
     if (isClosed) throw storeError('ERR_STORE_CLOSED', 'the store was closed; make a new runner to go on')
@@ -31,8 +37,16 @@ export function inlineStore(host: Host, options: CoreOptions): Store {
   return {
     ...forwardVerbs(async <V extends CoreVerb>(verb: V, args: VerbArgs<V>): Promise<VerbAnswer<V>> => {
       checkOpen()
+      if (verb === 'retireNode') {
+        const [node] = args as VerbArgs<'retireNode'>
+        confirmedAt.delete(node)
+        vouchedUntil.delete(node)
+      }
       return core.call(verb, args)
     }),
+    rescueNodeSync: (request) => !isClosed && core.call('rescueNode', [request]) !== null,
+    vouch: (node, forMs) => void vouchedUntil.set(node, host.clock.monotonic() + forMs),
+    silenceMs: (node) => host.clock.monotonic() - (confirmedAt.get(node) ?? -Infinity),
     ...handleVerbs({ ...options, host: coreHost, checkOpen }),
     onChange: (_about, listener) => {
       listeners.add(listener)

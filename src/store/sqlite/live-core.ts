@@ -60,11 +60,21 @@ export interface LiveHost extends Pick<CoreHost, 'now' | 'uuid'> {
   readonly logger: Logger
 }
 
+/** Whom a live core tells. */
+export interface LiveListeners {
+  /** Somebody else has changed the database. */
+  readonly onChange: () => void
+  /** A beat of the node was confirmed that began `agoMs` milliseconds ago. */
+  readonly onBeat: (node: string, agoMs: number) => void
+  /** Whether the node vouches for itself; otherwise no beat is made for it. */
+  readonly isVouched: (node: string) => boolean
+}
+
 /** See the head of this file. */
 export class LiveCore {
   readonly #core: SqliteCore
   readonly #host: LiveHost
-  readonly #onChange: () => void
+  readonly #listeners: LiveListeners
   readonly #isFile: boolean
   readonly #beating = new Map<string, Beating>()
   #isListening = false
@@ -72,14 +82,14 @@ export class LiveCore {
   #upkeep: Timer | null = null
   #hasWritten = false
 
-  constructor(options: CoreOptions, host: LiveHost, onChange: () => void) {
+  constructor(options: CoreOptions, host: LiveHost, listeners: LiveListeners) {
     this.#core = new SqliteCore(options, {
       now: () => host.now(),
       uuid: () => host.uuid(),
       breathe: () => this.#beatOverdue(),
     })
     this.#host = host
-    this.#onChange = onChange
+    this.#listeners = listeners
     this.#isFile = options.path !== null
   }
 
@@ -128,8 +138,13 @@ export class LiveCore {
     if (verb === 'retireNode') this.#stopBeat((args as VerbArgs<'retireNode'>)[0])
     // The compiler cannot see that the verb and its arguments belong together; the signature of `call` says so.
     const run = this.#core[verb] as (...args: unknown[]) => unknown
+    const startedAt = this.#host.clock.monotonic()
     const answer = run.apply(this.#core, args as unknown[])
-    if (verb === 'registerNode') this.resumeBeat((args as VerbArgs<'registerNode'>)[0])
+    if (verb === 'registerNode') {
+      const [node] = args as VerbArgs<'registerNode'>
+      this.#listeners.onBeat(node.id, this.#host.clock.monotonic() - startedAt)
+      this.resumeBeat(node)
+    }
     return answer as VerbAnswer<V>
   }
 
@@ -151,9 +166,15 @@ export class LiveCore {
   #beat(node: string): void {
     const beating = this.#beating.get(node)
     if (beating === undefined) return
+    if (!this.#listeners.isVouched(node)) {
+      Object.assign(beating, this.#beatIn(node, beating.beatMs))
+      return
+    }
     try {
+      const startedAt = this.#host.clock.monotonic()
       const isAlive = this.#core.beat(node, beating.snapshot)
-      if (!isAlive) {
+      if (isAlive) this.#listeners.onBeat(node, this.#host.clock.monotonic() - startedAt)
+      else {
         // Declared dead: another life needs another id. The node learns it from `readOrders`.
         this.#beating.delete(node)
         return
@@ -188,7 +209,7 @@ export class LiveCore {
       isChanged = false
     }
     this.#lookAgainIn(isChanged ? LOOK_MIN_MS : Math.min(LOOK_MAX_MS, waitedMs * 1.25))
-    if (isChanged) this.#onChange()
+    if (isChanged) this.#listeners.onChange()
   }
 
   #noteWrite(): void {

@@ -8,17 +8,24 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { unreachable } from '../../host/errors.ts'
 import { nodeHost } from '../../host/host.ts'
 import { uuidV4 } from '../../host/uuid.ts'
+import type { RescueRequest } from '../store.ts'
+import { BeatMark, BlockingAnswer } from '../thread-signals.ts'
 import { LiveCore } from './live-core.ts'
 import { packError, type ThreadReply, type ThreadRequest, type ThreadSettings } from './thread-protocol.ts'
 
 /** Serves requests until it is told to close. */
 function serve(port: NonNullable<typeof parentPort>, settings: ThreadSettings): void {
   const send = (reply: ThreadReply): void => port.postMessage(reply)
+  const marks = new Map<string, BeatMark>()
   const host = nodeHost({ logger: { log: (record) => send({ type: 'log', record: withPlainArgs(record) }) } })
   const core = new LiveCore(
     settings.core,
     { clock: host.clock, logger: host.logger, now: () => host.clock.now(), uuid: () => uuidV4(host) },
-    () => send({ type: 'change' }),
+    {
+      onChange: () => send({ type: 'change' }),
+      onBeat: (node, agoMs) => marks.get(node)?.confirm(agoMs),
+      isVouched: (node) => marks.get(node)?.isVouched() ?? true,
+    },
   )
   const answer = (id: number, run: () => unknown): void => {
     try {
@@ -40,6 +47,12 @@ function serve(port: NonNullable<typeof parentPort>, settings: ThreadSettings): 
       case 'beat':
         core.resumeBeat(request.node)
         return
+      case 'mark':
+        marks.set(request.node, new BeatMark(request.memory))
+        return
+      case 'rescue':
+        new BlockingAnswer(request.memory).give(isRescued(core, request.request))
+        return
       case 'close':
         answer(request.id, () => core.close())
         port.close()
@@ -48,6 +61,15 @@ function serve(port: NonNullable<typeof parentPort>, settings: ThreadSettings): 
         unreachable(request)
     }
   })
+}
+
+/** A failure has nobody to be told to: whoever asked is about to end, and others rescue the node later. */
+function isRescued(core: LiveCore, request: RescueRequest): boolean {
+  try {
+    return core.call('rescueNode', [request]) !== null
+  } catch {
+    return false
+  }
 }
 
 /** Errors in log records lose their fields on the way; their text does not. */

@@ -2,6 +2,7 @@
 
 import { RunnerError } from '../../host/errors.ts'
 import type { LogRecord } from '../../host/logger.ts'
+import type { RescueRequest } from '../store.ts'
 import type { BeatingNode, CoreOptions, CoreVerb } from './core.ts'
 
 /** What a thread is started with. */
@@ -16,6 +17,10 @@ export type ThreadRequest =
   | { readonly type: 'listen'; readonly isListening: boolean }
   /** Beat for a node that a thread before this one registered. */
   | { readonly type: 'beat'; readonly node: BeatingNode }
+  /** The memory of a node's `BeatMark`. */
+  | { readonly type: 'mark'; readonly node: string; readonly memory: SharedArrayBuffer }
+  /** Rescue the node, and answer into this memory: nobody on the other side can receive a message any more. */
+  | { readonly type: 'rescue'; readonly request: RescueRequest; readonly memory: SharedArrayBuffer }
   /** Close the database, answer, and end. */
   | { readonly type: 'close'; readonly id: number }
 

@@ -16,7 +16,8 @@ import { unreachable } from '../../host/errors.ts'
 import type { Host } from '../../host/host.ts'
 import { uuidV4 } from '../../host/uuid.ts'
 import { storeError } from '../errors.ts'
-import type { Store } from '../store.ts'
+import type { RescueRequest, Store } from '../store.ts'
+import { BeatMark, BlockingAnswer } from '../thread-signals.ts'
 import type { BeatingNode, CoreOptions, CoreVerb, VerbAnswer, VerbArgs } from './core.ts'
 import { forwardVerbs } from './forward-verbs.ts'
 import { chooseEngine } from './load-engine.ts'
@@ -38,6 +39,9 @@ export function threadStore(host: Host, options: CoreOptions): Store {
       host: { now: () => host.clock.now(), uuid: () => uuidV4(host) },
       checkOpen: () => thread.checkOpen(),
     }),
+    rescueNodeSync: (request, limitMs) => thread.rescueSync(request, limitMs),
+    silenceMs: (node) => thread.silenceMs(node),
+    vouch: (node, forMs) => thread.vouch(node, forMs),
     onChange: (_about, listener) => thread.subscribe(listener),
     close: () => thread.close(),
   }
@@ -53,6 +57,7 @@ class StoreThread {
   readonly #options: CoreOptions
   readonly #pending = new Map<number, Pending>()
   readonly #nodes = new Map<string, BeatingNode>()
+  readonly #marks = new Map<string, BeatMark>()
   readonly #listeners = new Set<() => void>()
   #worker: Worker | null = null
   #nextId = 1
@@ -67,6 +72,7 @@ class StoreThread {
 
   async call<V extends CoreVerb>(verb: V, args: VerbArgs<V>): Promise<VerbAnswer<V>> {
     this.checkOpen()
+    if (verb === 'registerNode') this.#mark((args as VerbArgs<'registerNode'>)[0].id)
     const answer = this.#request((id) => ({ type: 'call', id, verb, args }))
     if (verb === 'registerNode') {
       const [{ id, beatMs }] = args as VerbArgs<'registerNode'>
@@ -76,10 +82,34 @@ class StoreThread {
     if (verb === 'retireNode') {
       await answer
       this.#nodes.delete((args as VerbArgs<'retireNode'>)[0])
+      this.#marks.delete((args as VerbArgs<'retireNode'>)[0])
     }
     this.#holdProcess()
     // The thread answers with what the verb of this name answers.
     return (await answer) as VerbAnswer<V>
+  }
+
+  rescueSync(request: RescueRequest, limitMs: number): boolean {
+    if (this.#worker === null || this.#closing !== null) return false
+    const answer = new BlockingAnswer()
+    this.#send({ type: 'rescue', request, memory: answer.memory })
+    return answer.wait(limitMs)
+  }
+
+  silenceMs(node: string): number {
+    return this.#marks.get(node)?.silenceMs() ?? Infinity
+  }
+
+  vouch(node: string, forMs: number): void {
+    this.#marks.get(node)?.vouch(forMs)
+  }
+
+  /** Before the node is registered, so that its first beat is not missed. */
+  #mark(node: string): void {
+    if (this.#marks.has(node)) return
+    const mark = new BeatMark()
+    this.#marks.set(node, mark)
+    this.#send({ type: 'mark', node, memory: mark.memory })
   }
 
   subscribe(listener: () => void): () => void {
@@ -153,6 +183,7 @@ class StoreThread {
     worker.on('exit', (exitCode) => this.#ended(cause ?? new Error(`the thread ended with exit code ${exitCode}`)))
     this.#worker = worker
     if (this.#listeners.size > 0) this.#send({ type: 'listen', isListening: true })
+    for (const [node, { memory }] of this.#marks) this.#send({ type: 'mark', node, memory })
     for (const node of this.#nodes.values()) this.#send({ type: 'beat', node })
     this.#host.trace.point('store:thread-started', worker)
     return worker

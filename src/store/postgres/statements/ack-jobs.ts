@@ -118,7 +118,7 @@ const READ_HELD = `
 const SCHEDULE_AGAIN = `
   update /* schema */.job j set seq = null, due_at = a.due_at, attempt = a.attempt, error = coalesce(a.error, j.error),
     progress = coalesce(a.progress, j.progress), started_at = coalesce(a.started_at, 0), claimed_at = 0, last_lease = j.lease,
-    lease = '${NO_UUID}'
+    lease = '${NO_UUID}', crashes = 0
   from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::text[], $5::double precision[], $6::bigint[])
     a (id, due_at, attempt, error, progress, started_at)
   where j.id = a.id`

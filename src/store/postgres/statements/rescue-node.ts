@@ -25,9 +25,11 @@ import {
 
 // The lock keeps out claims of the node; its own beats it would only delay.
 const LOCK_NODE =
-  'select host, pid from /* schema */.node where id = $1::uuid and beat_seq = $2::bigint and dead_at is null for update'
+  'select host, pid from /* schema */.node where id = $1::uuid and beat_seq = coalesce($2::bigint, beat_seq) and dead_at is null for update'
 
 const DECLARE_DEAD = 'update /* schema */.node set dead_at = (select /* schema */.now_ms()) where id = $1::uuid'
+
+const REMOVE_NODE = 'delete from /* schema */.node where id = $1::uuid'
 
 const HELD_BY_NODE = `
   select j.id, j.lease, j.queue, j.name, j.attempt, j.max_attempts, j.crashes, j.started_at, j.cancel_requested, (select /* schema */.now_ms())
@@ -60,13 +62,15 @@ export async function rescueNode(db: Db, request: RescueRequest): Promise<Rescue
   const [dead] = await db.query(LOCK_NODE, [request.node, request.beatSeq])
   if (dead === undefined) return null
   await db.query(DECLARE_DEAD, [request.node])
-  return freeJobs(db, request, { host: String(dead[0]), pid: Number(dead[1]) })
+  const answer = await freeJobs(db, request, { host: String(dead[0]), pid: Number(dead[1]) })
+  if (request.blame === 'nobody') await db.query(REMOVE_NODE, [request.node])
+  return answer
 }
 
 /** Frees what a node holds that is dead. */
 export async function freeJobs(
   db: Db,
-  { node, quarantineAfter }: Pick<RescueRequest, 'node' | 'quarantineAfter'>,
+  { node, quarantineAfter, blame }: Omit<RescueRequest, 'beatSeq'>,
   dead: { readonly host: string; readonly pid: number },
 ): Promise<RescueAnswer> {
   const attempts: EndedAttempt[] = []
@@ -78,17 +82,26 @@ export async function freeJobs(
   }[] = []
   const toFail: EndedJob[] = []
   const toCancel: EndedJob[] = []
+  const crash = crashError(dead, node)
   // The columns of the statement.
   for (const row of (await db.query(HELD_BY_NODE, [node])) as unknown as readonly HeldRow[]) {
     const [id, lease, queue, name, attempt, maxAttempts, before, startedAt, isCancelRequested, now] = row
-    const crash = crashError(dead, node)
-    const crashes = before + 1
-    attempts.push({ id, attempt, lease, node, startedAt, endedAt: now, error: crash })
-    const held = { name, attempt, maxAttempts, crashes: before, isStarted: startedAt !== 0, isCancelRequested }
-    const decision = decideRescue(held, crash, quarantineAfter)
+    const held = {
+      id,
+      lease,
+      name,
+      attempt,
+      maxAttempts,
+      crashes: before,
+      isStarted: startedAt !== 0,
+      isCancelRequested,
+    }
+    const decision = decideRescue(held, { error: crash, quarantineAfter, blame })
+    const { crashes } = decision
+    attempts.push({ id, attempt, lease, node, startedAt, endedAt: now, error: decision.crash })
     const ended = { id, queue, lease: null, node, crashes, startedAt: null, endedAt: now, progress: null }
     if (decision.type === 'requeue') {
-      toRequeue.push({ id, attempt: decision.attempt, crashes, error: decision.error })
+      toRequeue.push({ id, attempt: decision.attempt, crashes, error: decision.crash })
     } else if (decision.type === 'fail') {
       toFail.push({ ...ended, error: decision.error })
     } else {

@@ -40,7 +40,7 @@ const READ_HELD = `
 
 const SCHEDULE_AGAIN = `
   update millrace_job set state = 'scheduled', due_at = ?3, attempt = ?4, error = coalesce(?5, error), progress = coalesce(?6, progress),
-    started_at = ?7, node = null, claimed_at = null
+    started_at = ?7, node = null, claimed_at = null, crashes = 0
   where id = ?1 and lease = ?2 and state = 'running'`
 
 const SET_RUN = `

@@ -10,7 +10,9 @@ import { CANCELLED_BY_OPERATOR, EndedCounter, moveToCancelled, moveToDead, recor
 import { encodeError } from '../../stored-values.ts'
 
 const DECLARE_DEAD = `
-  update millrace_node set dead_at = ?3 where id = ?1 and beat_seq = ?2 and dead_at is null returning host, pid`
+  update millrace_node set dead_at = ?3 where id = ?1 and beat_seq = coalesce(?2, beat_seq) and dead_at is null returning host, pid`
+
+const REMOVE_NODE = 'delete from millrace_node where id = ?'
 
 const HELD_BY_NODE = `
   select id, lease, queue, name, attempt, max_attempts, crashes, started_at, cancel_requested
@@ -41,7 +43,7 @@ interface DeadNode {
 
 /** See {@link Store.rescueNode}. */
 export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null {
-  const { node, beatSeq, quarantineAfter } = request
+  const { node, beatSeq, quarantineAfter, blame } = request
   // The two columns of the statement.
   const dead = db.prepare(DECLARE_DEAD).get(node, beatSeq, db.now) as DeadNode | undefined
   if (dead === undefined) return null
@@ -49,12 +51,13 @@ export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null 
   const failed: string[] = []
   const cancelled: string[] = []
   const counter = new EndedCounter()
+  const crash = crashError(dead, node)
   // The columns of the statement, in a strict table.
   for (const row of db.prepare(HELD_BY_NODE).all(node) as HeldRow[]) {
-    const crash = crashError(dead, node)
     const { id, attempt, lease, started_at: startedAt } = row
-    recordAttempt(db, { id, attempt, lease, node, startedAt, endedAt: db.now, error: crash })
     const held = {
+      id,
+      lease,
       name: row.name,
       attempt,
       maxAttempts: row.max_attempts,
@@ -62,12 +65,13 @@ export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null 
       isStarted: startedAt !== null,
       isCancelRequested: row.cancel_requested === 1,
     }
-    const decision = decideRescue(held, crash, quarantineAfter)
-    const crashes = row.crashes + 1
+    const decision = decideRescue(held, { error: crash, quarantineAfter, blame })
+    const { crashes } = decision
+    recordAttempt(db, { id, attempt, lease, node, startedAt, endedAt: db.now, error: decision.crash })
     if (decision.type !== 'requeue') counter.add(row.queue, db.now)
     switch (decision.type) {
       case 'requeue':
-        db.prepare(REQUEUE).run(id, decision.attempt, crashes, encodeError(decision.error))
+        db.prepare(REQUEUE).run(id, decision.attempt, crashes, encodeError(decision.crash))
         requeued.push(id)
         break
       case 'fail':
@@ -80,5 +84,6 @@ export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null 
     }
   }
   counter.write(db)
+  if (blame === 'nobody') db.prepare(REMOVE_NODE).run(node)
   return { requeued, failed, cancelled }
 }
