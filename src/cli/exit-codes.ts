@@ -15,6 +15,8 @@ export const EXIT = {
   notFound: 4,
   /** Not done because it needs a yes, does not apply, or is not available yet. */
   refused: 5,
+  /** A worker has stopped in good order and wants to be started anew. */
+  restart: 75,
 } as const
 
 /** One of {@link EXIT}. */

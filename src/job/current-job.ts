@@ -71,6 +71,11 @@ export function currentJob(): CurrentJob {
   return context.shown
 }
 
+/** The same as the runner gave it to {@link runInJob}; undefined outside of a job. */
+export function jobOfThisCode(): CurrentJob | undefined {
+  return running.getStore()?.current
+}
+
 /**
  * Runs `fn` as the code of `current`; the runner's side of {@link currentJob}.
  *

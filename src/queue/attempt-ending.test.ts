@@ -43,6 +43,19 @@ describe('judgeAttempt', () => {
     }
   })
 
+  it('fails what caused an error that nobody handled, whatever it returned', () => {
+    const stopReason = { type: 'unhandled', error: new Error('stray') } as const
+    const ends: HandlerEnd[] = [
+      { type: 'returned', value: 1 },
+      { type: 'returned', value: snooze('5s') },
+      threw,
+      GIVEN_UP,
+    ]
+    for (const end of ends) {
+      expect(judge(end, { stopReason })).toMatchObject({ ending: { type: 'retry', error: { message: 'stray' } } })
+    }
+  })
+
   it('carries out what the handler asked for', () => {
     const ending = (value: unknown) => judge({ type: 'returned', value })
     expect(ending(snooze('5s'))).toMatchObject({ ending: { type: 'snoozed', delayMs: 5_000 } })

@@ -34,6 +34,7 @@ export type Judgement = { readonly ending: AttemptEnding; readonly isDiscarded: 
 /** Judges how an attempt ended. */
 export function judgeAttempt(facts: EndingFacts): Judgement {
   const { end, stopReason } = facts
+  if (stopReason?.type === 'unhandled') return kept(retryOrFail(facts, toErrorRecord(stopReason.error), null))
   if (end.type === 'returned') {
     return isOutcome(end.value) ? judgeOutcome(facts, end.value) : kept(complete(end.value))
   }

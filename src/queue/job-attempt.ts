@@ -6,7 +6,7 @@
 
 import type { Clock } from '../host/host.ts'
 import { encodeValue } from '../job/args-codec.ts'
-import type { CurrentJob } from '../job/current-job.ts'
+import { jobOfThisCode, type CurrentJob } from '../job/current-job.ts'
 import { jobError } from '../job/errors.ts'
 import type { ClaimedJob } from '../job/job.ts'
 import type { RegisteredJob } from '../job/registry.ts'
@@ -66,9 +66,14 @@ export class JobAttempt implements CurrentJob {
     return this.#end
   }
 
+  /** Whether these are the services that it was given. */
+  isOf(services: AttemptServices): boolean {
+    return this.#services === services
+  }
+
   /** It ended; the first end counts. */
   settle(end: HandlerEnd): void {
-    if (this.#end !== undefined) return
+    if (this.#end !== undefined) return this.#services.running.endedLate(this.run)
     this.#end = end
     this.#onSettled?.(end)
   }
@@ -78,6 +83,17 @@ export class JobAttempt implements CurrentJob {
     const error = new DOMException('the stage that ran this job is gone', 'AbortError')
     this.#services.running.stop(this.job, { type: 'interrupted' }, error)
     this.settle({ type: 'given-up' })
+  }
+
+  /**
+   * Its code caused an error that nobody handles: the handler is told to stop, and whatever it still answers, the attempt
+   * fails. Answers false when it has ended: then that end stays.
+   */
+  fail(error: unknown): boolean {
+    if (this.#end !== undefined || this.run.isEndedInTransaction) return false
+    const signalled = new DOMException('code of this job caused an error that nobody handled', 'AbortError')
+    this.#services.running.stop(this.job, { type: 'unhandled', error }, signalled)
+    return true
   }
 
   /** Calls `run`, once, when it ends; it has not ended yet. */
@@ -160,6 +176,12 @@ export class JobAttempt implements CurrentJob {
     }
     this.run.isEndedInTransaction = true
   }
+}
+
+/** The attempt that the running code belongs to, also in its callbacks and after it ended. */
+export function attemptOfThisCode(): JobAttempt | undefined {
+  const job = jobOfThisCode()
+  return job instanceof JobAttempt ? job : undefined
 }
 
 /** A place in which jobs run one after the other; each consumer has one. */

@@ -3,6 +3,8 @@
  *
  *     still ours? ─▶ look up ─▶ decode ─▶ validate ─▶ write the start down, where a crash would matter ─▶ run ─▶ judge
  *
+ * A job that was in a crash may have to wait before that until others of its kind have ended: see `job/crashes.ts`.
+ *
  * It never throws for what a handler does. A job that was handed back meanwhile, or is to be, ends as `undefined`: there is
  * nothing to tell the store.
  *
@@ -11,6 +13,7 @@
 
 import type { Host } from '../host/host.ts'
 import { decodeValue } from '../job/args-codec.ts'
+import { isMarkedFirst, isSuspect, runsApart } from '../job/crashes.ts'
 import { runInJob, type CurrentJob } from '../job/current-job.ts'
 import { jobError } from '../job/errors.ts'
 import { argsInvalidError, validateInput, type InputSchemas } from '../job/input-schema.ts'
@@ -25,6 +28,7 @@ import { JobAttempt, type AttemptServices, type JobSlot, type ReadyJob } from '.
 import type { Ledger } from './ledger.ts'
 import type { KeepSettings } from './queue-settings.ts'
 import type { RunningJobs } from './running-jobs.ts'
+import { SuspectGate } from './suspect-gate.ts'
 
 /** What a job-executor needs. */
 export interface JobExecutorOptions {
@@ -50,6 +54,7 @@ export class JobExecutor {
   readonly #host: Host
   readonly #options: JobExecutorOptions
   readonly #services: AttemptServices
+  readonly #suspects = new SuspectGate()
   #isDraining = false
 
   constructor(host: Host, options: JobExecutorOptions) {
@@ -62,6 +67,11 @@ export class JobExecutor {
   /** From now on no handler is started. */
   drain(): void {
     this.#isDraining = true
+  }
+
+  /** Whether the attempt was begun here. */
+  isOwn(attempt: JobAttempt): boolean {
+    return attempt.isOf(this.#services)
   }
 
   /**
@@ -81,7 +91,7 @@ export class JobExecutor {
       return this.#neverBegan(job, waitMs, error)
     }
     const timeoutMs = job.timeoutMs ?? entry.options?.timeoutMs ?? this.#options.timeoutMsOf(job.queue)
-    const isMarked = mustMark(job)
+    const isMarked = isMarkedFirst(job)
     if (!isMarked && !isPromise(args)) return this.#begin({ job, entry, args, waitMs, timeoutMs, isMarked }, slot)
     return this.#prepare({ job, entry, waitMs, timeoutMs, isMarked }, args, slot)
   }
@@ -92,15 +102,26 @@ export class JobExecutor {
     unchecked: readonly unknown[] | Promise<readonly unknown[]>,
     slot: JobSlot,
   ): Promise<RunAnswer> {
-    const { job, waitMs, isMarked } = ready
+    const { job, waitMs } = ready
     let args: readonly unknown[]
     try {
       args = await unchecked
     } catch (error) {
       return this.#neverBegan(job, waitMs, error)
     }
-    if (isMarked && !(await this.#markStart(job))) return undefined
-    return this.#mayRun(job) ? this.#begin({ ...ready, args }, slot) : undefined
+    if (!isSuspect(job)) return this.#markAndBegin({ ...ready, args }, slot)
+    const isApart = runsApart(job)
+    await this.#suspects.enter(isApart)
+    try {
+      return await this.#markAndBegin({ ...ready, args }, slot)
+    } finally {
+      this.#suspects.leave(isApart)
+    }
+  }
+
+  async #markAndBegin(ready: ReadyJob, slot: JobSlot): Promise<RunAnswer> {
+    if (ready.isMarked && !(await this.#markStart(ready.job))) return undefined
+    return this.#mayRun(ready.job) ? this.#begin(ready, slot) : undefined
   }
 
   #begin(ready: ReadyJob, slot: JobSlot): RunAnswer | Promise<RunAnswer> {
@@ -181,14 +202,6 @@ export class JobExecutor {
     }
     return false
   }
-}
-
-/**
- * Where a crash would otherwise be forgiven once too often, the start is written down before the handler runs: on the last
- * attempt, and for a job that was in a crash before.
- */
-function mustMark(job: ClaimedJob): boolean {
-  return job.crashes > 0 || job.attempt >= job.maxAttempts
 }
 
 /** The args of a job; a promise only when a schema checks them. */

@@ -10,12 +10,14 @@ function someRunningJobs() {
   const host = testHost()
   const marks: HeldJob[][] = []
   const notes: ProgressNote[][] = []
+  const stuck: number[] = []
   const running = new RunningJobs(host, {
     markStarted: (held) => marks.push([...held]),
     recordProgress: (news) => notes.push([...news]),
+    onStuck: (_run, count) => stuck.push(count),
     graceMs: 5_000,
   })
-  return { clock: host.clock, running, marks, notes }
+  return { clock: host.clock, running, marks, notes, stuck }
 }
 
 const NEVER: (reason: StopReason) => void = () => {}
@@ -44,6 +46,42 @@ describe('RunningJobs', () => {
     running.begin(aClaimedJob(), { timeoutMs: 60_000, isMarked: true }, NEVER)
     await clock.advance(10_000)
     expect(marks).toEqual([])
+  })
+
+  it('counts handlers that go on although they were given up, until they end after all', async () => {
+    const { running, clock, stuck } = someRunningJobs()
+    const start = { timeoutMs: 1_000, isMarked: true }
+    const runs = [0, 1].map(() => running.begin(aClaimedJob(), start, NEVER))
+    const heeding = running.begin(aClaimedJob(), start, NEVER)
+    await clock.advance(1_000)
+    running.end(heeding)
+    await clock.advance(5_000)
+    expect([stuck, running.stuck, running.size]).toEqual([[1, 2], 2, 0])
+    for (const run of [...runs, ...runs, heeding]) running.endedLate(run)
+    expect(running.stuck).toBe(0)
+    running.begin(aClaimedJob(), start, NEVER)
+    await clock.advance(6_000)
+    expect(stuck).toEqual([1, 2, 1])
+  })
+
+  it('says how long handlers may go on at most', async () => {
+    const { running, clock } = someRunningJobs()
+    expect(running.longestLeftMs()).toBe(0)
+    running.begin(aClaimedJob(), { timeoutMs: 1_000, isMarked: true }, NEVER)
+    running.begin(aClaimedJob(), { timeoutMs: 60_000, isMarked: true }, NEVER)
+    await clock.advance(500)
+    expect(running.longestLeftMs()).toBe(64_500)
+  })
+
+  it('waits without end for handlers that were told to stop without a limit', async () => {
+    const { running, clock } = someRunningJobs()
+    const given: StopReason[] = []
+    const run = running.begin(aClaimedJob(), { timeoutMs: 1_000, isMarked: true }, (reason) => given.push(reason))
+    running.stopAll({ type: 'lease-lost' }, STOP, Infinity)
+    await clock.advance(60_000)
+    expect([run.signal.aborted, given]).toEqual([true, []])
+    running.giveUpAll()
+    expect(given).toEqual([{ type: 'lease-lost' }])
   })
 
   it('fires the signal at the deadline, and gives the attempt up when the grace is over', async () => {

@@ -7,6 +7,8 @@
  *                             │ stop(reason)                          ▲
  *                             ▼                                       │ settle, or the grace is over: the slot is free,
  *                          stopping: its signal fired ────────────────┘ a late result goes nowhere
+ *
+ * A handler that goes on after it was given up is *stuck*: nothing but the end of its process can end it for sure.
  */
 
 import type { Host, Timer } from '../host/host.ts'
@@ -21,8 +23,10 @@ export type StopReason =
   | { readonly type: 'cancelled' }
   /** The node stops, or its stage died: the job goes back and runs again. */
   | { readonly type: 'interrupted' }
-  /** The lease is gone; whatever the handler does now, the store refuses it. */
+  /** The lease is gone, or may be gone: others may run the job now. The store refuses what comes too late. */
   | { readonly type: 'lease-lost' }
+  /** Its code caused an error that nobody handles. The attempt fails with it, whatever the handler still returns. */
+  | { readonly type: 'unhandled'; readonly error: unknown }
 
 /** A job whose handler runs. */
 export interface RunningJob {
@@ -59,6 +63,8 @@ export interface RunningJobsOptions {
   /** Writes down that the jobs were started. */
   readonly markStarted: (held: readonly HeldJob[]) => void
   readonly recordProgress: (notes: readonly ProgressNote[]) => void
+  /** A handler was given up and goes on all the same; `count` of them do so now. */
+  readonly onStuck: (running: RunningJob, count: number) => void
   /** How long a handler may run on after its signal fired. Default: 5,000. */
   readonly graceMs?: number | undefined
 }
@@ -84,6 +90,7 @@ class Run implements RunningJob {
   current: CurrentJob | undefined
   isEndedInTransaction = false
   giveUpAt = Infinity
+  isStuck = false
   /** Where it stands among the runs. */
   place = -1
   isMarked: boolean
@@ -164,6 +171,7 @@ export class RunningJobs {
   #timerAt = Infinity
   #notesAt = 0
   #emptyWaiters: (() => void)[] = []
+  #stuck = 0
 
   constructor(host: Host, options: RunningJobsOptions) {
     this.#host = host
@@ -202,6 +210,27 @@ export class RunningJobs {
     for (const resolve of waiters) resolve()
   }
 
+  /** A handler that had been given up has ended after all. */
+  endedLate(running: RunningJob): void {
+    const run = running as Run // every RunningJob was made by `begin`
+    if (!run.isStuck) return
+    run.isStuck = false
+    this.#stuck -= 1
+  }
+
+  /** How long at most it takes until every handler has been told to stop and its grace is over, in milliseconds; 0 when none runs. */
+  longestLeftMs(): number {
+    const now = this.#host.clock.monotonic()
+    let longest = 0
+    for (const { deadline } of this.#runs) longest = Math.max(longest, deadline + this.#graceMs - now)
+    return longest
+  }
+
+  /** How many handlers go on although they were given up. */
+  get stuck(): number {
+    return this.#stuck
+  }
+
   /** A handler has something to tell; it is written with the next flush. */
   noted(): void {
     if (this.#notesAt === 0) this.#notesAt = this.#host.clock.monotonic() + FLUSH_NOTES_MS
@@ -229,9 +258,13 @@ export class RunningJobs {
     return true
   }
 
-  /** Tells every attempt to stop. */
-  stopAll(reason: StopReason, error: Error): void {
-    for (const run of [...this.#runs]) this.#stopRun(run, reason, error)
+  /**
+   * Tells every attempt to stop.
+   *
+   * @param graceMs How long a handler may run on; Infinity: until {@link giveUpAll}. Default: as for one that is stopped alone.
+   */
+  stopAll(reason: StopReason, error: Error, graceMs: number = this.#graceMs): void {
+    for (const run of [...this.#runs]) this.#stopRun(run, reason, error, graceMs)
   }
 
   /** Resolves when nothing runs, or after `ms` milliseconds: true when nothing runs. */
@@ -271,17 +304,20 @@ export class RunningJobs {
     return undefined
   }
 
-  #stopRun(run: Run, reason: StopReason, error: Error): void {
+  #stopRun(run: Run, reason: StopReason, error: Error, graceMs: number = this.#graceMs): void {
     if (run.stopReason !== undefined) return
     run.stopReason = reason
-    run.giveUpAt = this.#host.clock.monotonic() + this.#graceMs
-    this.#armFor(run.giveUpAt)
+    run.giveUpAt = this.#host.clock.monotonic() + graceMs
+    if (run.giveUpAt < Infinity) this.#armFor(run.giveUpAt)
     run.abort(error)
   }
 
   #giveUp(run: Run, reason: StopReason): void {
     this.end(run)
+    run.isStuck = true
+    this.#stuck += 1
     run.onGivenUp(reason)
+    this.#options.onStuck(run, this.#stuck)
   }
 
   #armFor(at: number): void {

@@ -73,6 +73,11 @@ export interface RunnerOptions<Jobs extends JobModules = JobModules> extends Cli
   readonly jobs: Jobs
   /** Settings by queue. A queue that is not here has the defaults. */
   readonly queues?: Readonly<Record<string, QueueOptions>> | undefined
+  /**
+   * After how many handlers that go on although they were told to stop the event `node:stuck` is sent; `millrace start` then
+   * stops, and exits with code 75, so that whatever keeps it running starts it anew: 1 to 10,000. Default: 10.
+   */
+  readonly stuckLimit?: number | undefined
   /** The file that makes this runner: `import.meta.url`. Only needed with isolated jobs. */
   readonly module?: string | undefined
 }
@@ -85,10 +90,11 @@ export interface RunnerConfig {
   readonly queues: readonly string[]
   readonly settingsOf: (queue: string) => QueueSettings
   readonly keepPolicies: readonly KeepPolicy[]
+  readonly stuckLimit: number
 }
 
 const CLIENT_NAMES = ['database', 'schema', 'durability', 'migrate', 'host'] as const
-const NAMES = [...CLIENT_NAMES, 'jobs', 'queues', 'module'] as const
+const NAMES = [...CLIENT_NAMES, 'jobs', 'queues', 'stuckLimit', 'module'] as const
 const LATER_NAMES = ['cron', 'onDeadLetter'] as const
 const QUEUE_NAMES = ['concurrency', 'maxDemand', 'prefetch', 'timeout', 'keep'] as const
 const LATER_QUEUE_NAMES = [
@@ -103,6 +109,7 @@ const LATER_QUEUE_NAMES = [
 const KEEP_NAMES = ['completed', 'cancelled', 'failed'] as const
 const MOST = 10_000
 const SHORTEST_FAILED_KEEP_MS = 60_000
+const DEFAULT_STUCK_LIMIT = 10
 
 /**
  * Checks a configuration.
@@ -120,6 +127,7 @@ export function readConfig(options: unknown): RunnerConfig {
   problems.push(...jobProblems)
   const database = readDatabaseOptions({ reader, options, of, problems })
   const queues = readQueues(reader, problems, later)
+  const stuckLimit = reader.integer('stuckLimit', 1, MOST) ?? DEFAULT_STUCK_LIMIT
   const first = later[0]
   if (problems.length > 0) {
     throw new ConfigurationError([...problems, ...later.map((what) => notAvailableError(what).message)])
@@ -136,6 +144,7 @@ export function readConfig(options: unknown): RunnerConfig {
       ...[...queues].map(([queue, { keep }]) => ({ queue, ...keep })),
       { queue: null, ...DEFAULT_QUEUE.keep },
     ],
+    stuckLimit,
   })
 }
 

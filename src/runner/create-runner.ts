@@ -24,8 +24,9 @@ import type { RunnerEvents } from './events.ts'
 import { announceEnd, endingOf } from './finished-events.ts'
 import type { JobFilterOptions, Runner, StartOptions, StopOptions } from './runner.ts'
 import { JobAccess } from './job-access.ts'
+import { guardProcess } from './process-guard.ts'
 import { onSignals } from './signals.ts'
-import { WorkerNode } from './worker-node.ts'
+import { WorkerNode, type FenceReason } from './worker-node.ts'
 
 /**
  * Makes a runner. Does no I/O and has no side effects, so a module that calls it may be imported anywhere.
@@ -54,6 +55,7 @@ class JobRunner {
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   #removeSignalHandlers: () => void = () => {}
+  #removeGuard: () => void = () => {}
 
   constructor(host: Host, config: RunnerConfig) {
     this.#host = host
@@ -75,14 +77,14 @@ class JobRunner {
 
   async start(options: StartOptions = {}): Promise<void> {
     this.#access.assertOpen()
-    const { queues, isSignalled } = readStartOptions(options)
+    const { queues, isSignalled, isBlaming } = readStartOptions(options)
     if (this.#state === 'running' || this.#starting !== undefined) {
       throw runnerError(
         'ERR_RUNNER_STARTED',
         'the runner is started already; stop it before you start it with other options',
       )
     }
-    this.#starting = this.#begin(queues).finally(() => (this.#starting = undefined))
+    this.#starting = this.#begin(queues, isBlaming).finally(() => (this.#starting = undefined))
     await this.#starting
     if (isSignalled) {
       this.#removeSignalHandlers = onSignals({ stop: () => this.stop(), hurry: () => this.#worker?.hurry() })
@@ -110,19 +112,29 @@ class JobRunner {
     await this.close()
   }
 
-  async #begin(queues: readonly string[] | undefined): Promise<void> {
+  async #begin(queues: readonly string[] | undefined, isBlaming: boolean): Promise<void> {
     await this.#stopping
     this.#access.assertOpen()
     this.#setState('starting')
     this.#queues = queues
+    // Before the first job can begin, in whichever life of the worker.
+    if (isBlaming) this.#removeGuard = this.#guard()
     try {
       await this.#startWorker()
       this.#setState('running')
     } catch (error) {
+      this.#removeGuard()
       this.#setState('idle')
       this.#worker = undefined
       throw error
     }
+  }
+
+  #guard(): () => void {
+    return guardProcess({
+      failed: (attempt, error) => this.#worker?.failed(attempt, error),
+      leave: (departure) => this.#worker?.leave(departure),
+    })
   }
 
   async #startWorker(): Promise<void> {
@@ -139,7 +151,8 @@ class JobRunner {
       // The types of `currentJob().enqueue` are those of the public interface; the implementation is the same.
       enqueue: ((fn, args, options) => this.enqueue(fn, args, options)) as WorkerNodeEnqueue,
       onEnded: (finished, answer) => this.#ended(finished, answer),
-      onFenced: () => void this.#rejoin(worker),
+      onFenced: (reason) => void this.#rejoin(worker, reason),
+      stuckLimit: config.stuckLimit,
     })
     this.#worker = worker
     await worker.start()
@@ -153,16 +166,17 @@ class JobRunner {
     } finally {
       // Only now: until then further signals shorten the stop.
       this.#removeSignalHandlers()
+      this.#removeGuard()
       this.#worker = undefined
       this.#setState('idle')
     }
   }
 
-  /** Others took this node for dead and run its jobs: end this life, begin another under a new id. */
-  async #rejoin(worker: WorkerNode): Promise<void> {
-    this.#bus.send('node:fenced', { node: worker.id })
+  /** The leases of this node are gone, or may be: end this life, begin another under a new id. */
+  async #rejoin(worker: WorkerNode, reason: FenceReason): Promise<void> {
+    this.#bus.send('node:fenced', { node: worker.id, reason })
     await this.#starting?.catch(() => {})
-    await worker.abandon()
+    await (reason === 'unconfirmed' ? worker.withdraw() : worker.abandon())
     while (this.#state === 'running' && this.#worker === worker) {
       try {
         this.#starting = this.#startWorker().finally(() => (this.#starting = undefined))
@@ -299,11 +313,16 @@ class JobRunner {
 
 type WorkerNodeEnqueue = ConstructorParameters<typeof WorkerNode>[1]['enqueue']
 
-function readStartOptions(options: unknown): { queues: readonly string[] | undefined; isSignalled: boolean } {
+function readStartOptions(options: unknown): {
+  queues: readonly string[] | undefined
+  isSignalled: boolean
+  isBlaming: boolean
+} {
   const problems: string[] = []
-  const reader = optionReader({ value: options, of: 'start', names: ['queues', 'signals'], problems })
+  const reader = optionReader({ value: options, of: 'start', names: ['queues', 'signals', 'blame'], problems })
   const queues = reader.get('queues')
   const signals = reader.get('signals')
+  const blame = reader.get('blame')
   if (queues !== undefined && !(Array.isArray(queues) && queues.length > 0)) {
     problems.push('option "queues" of start must be an array with the names of queues')
   }
@@ -314,8 +333,13 @@ function readStartOptions(options: unknown): { queues: readonly string[] | undef
   }
   if (signals !== undefined && typeof signals !== 'boolean')
     problems.push('option "signals" of start must be true or false')
+  if (blame !== undefined && typeof blame !== 'boolean') problems.push('option "blame" of start must be true or false')
   if (problems.length > 0) throw jobError('ERR_BAD_OPTIONS', listProblems('start', problems))
-  return { queues: queues === undefined ? undefined : [...new Set(names.map(String))], isSignalled: signals === true }
+  return {
+    queues: queues === undefined ? undefined : [...new Set(names.map(String))],
+    isSignalled: signals === true,
+    isBlaming: blame !== false,
+  }
 }
 
 function readDiagnoseOptions(options: unknown): DiagnoseRequest {

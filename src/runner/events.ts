@@ -57,10 +57,24 @@ export interface RunnerEvents {
   'queue:depth': QueueDepthEvent
   /** The stages of a queue crashed too often; they start anew in `againInMs` milliseconds. */
   'queue:crash': { readonly queue: string; readonly reason: unknown; readonly againInMs: number }
+  /** A handler goes on although its signal fired and its grace is over. Its slot is free; `stuck` such handlers go on now. */
+  'job:stuck': {
+    readonly id: string
+    readonly name: string
+    readonly queue: string
+    readonly attempt: number
+    readonly runMs: number
+    readonly stuck: number
+  }
   'node:start': { readonly node: string; readonly queues: readonly string[] }
   'node:stop': { readonly node: string }
-  /** Others took this node for dead and run its jobs; it goes on as a new node. */
-  'node:fenced': { readonly node: string }
+  /**
+   * The leases of this node are gone, because others took it for dead (`declared-dead`), or may be gone, because it could not
+   * say for too long that it lives (`unconfirmed`). Its handlers were told to stop; it goes on as a new node.
+   */
+  'node:fenced': { readonly node: string; readonly reason: 'declared-dead' | 'unconfirmed' }
+  /** As many handlers are stuck as `stuckLimit` says: it is time to stop, and to start a new process. Sent once. */
+  'node:stuck': { readonly node: string; readonly stuck: number }
   /** This node found a dead one and freed its jobs. */
   'node:rescue': {
     readonly node: string

@@ -79,6 +79,12 @@ export interface StartOptions {
   readonly queues?: readonly string[] | undefined
   /** Whether SIGINT and SIGTERM stop the runner: the first gracefully, a second sooner, a third ends the process. Default: false. */
   readonly signals?: boolean | undefined
+  /**
+   * Whether code of a job that would end the process is told from other code, as long as the runner runs: a rejection that
+   * nobody handles fails its attempt and nothing else; of `process.exit()` and of an uncaught error only the job that caused it
+   * is charged, and the other jobs of the process are free at once. What other code does is left to Node.js. Default: true.
+   */
+  readonly blame?: boolean | undefined
 }
 
 /** Options of `stop`. */

@@ -2,7 +2,11 @@
  * One life of a node: this process as a worker, from its registration in the store to its retirement.
  *
  *     new ──start──▶ running ──stop──▶ draining ──▶ retired
- *                       └──abandon (declared dead by others)──▶ abandoned: everything is dropped, a new life may begin
+ *                      │ │ └──withdraw (no beat was confirmed for the time of a lease)──▶ as by a stop, when the store answers
+ *                      │ └──abandon (declared dead by others)──▶ abandoned: everything is dropped
+ *                      └──leave (the process ends in this turn)──▶ its jobs are freed, the one to blame is charged
+ *
+ * After a withdrawal, or when it was abandoned, a new life may begin.
  *
  * Its parts, and who calls whom:
  *
@@ -16,26 +20,31 @@
  */
 
 import { residentMemoryBytes } from '../host/environment.ts'
+import { unreachable } from '../host/errors.ts'
 import type { Host, Timer } from '../host/host.ts'
 import { uuidV4 } from '../host/uuid.ts'
+import { QUARANTINE_AFTER } from '../job/crashes.ts'
 import type { CurrentJob } from '../job/current-job.ts'
+import { toErrorRecord } from '../job/error-record.ts'
 import type { Registry } from '../job/registry.ts'
 import { ownIdentity } from '../maintenance/process-identity.ts'
 import { Pruner } from '../maintenance/pruner.ts'
-import { Rescuer } from '../maintenance/rescuer.ts'
+import { LEASE_MS, Rescuer } from '../maintenance/rescuer.ts'
 import { AckWriter } from '../queue/ack-writer.ts'
 import { Claimer } from '../queue/claimer.ts'
 import type { FinishedJob } from '../queue/finished-job.ts'
+import type { JobAttempt } from '../queue/job-attempt.ts'
 import { JobExecutor } from '../queue/job-executor.ts'
 import { Ledger } from '../queue/ledger.ts'
 import { QueueBranch } from '../queue/queue-branch.ts'
 import type { QueueSettings } from '../queue/queue-settings.ts'
-import { RunningJobs } from '../queue/running-jobs.ts'
+import { RunningJobs, type RunningJob } from '../queue/running-jobs.ts'
 import { System, type SystemSnapshot } from '../stage/index.ts'
-import type { KeepPolicy, NodeSnapshot, Store } from '../store/store.ts'
+import type { Blame, KeepPolicy, NodeSnapshot, Store } from '../store/store.ts'
 import type { Bus } from '../telemetry/bus.ts'
 import { publishedJobs } from './published-jobs.ts'
 import type { RunnerEvents } from './events.ts'
+import type { Departure } from './process-guard.ts'
 import { VERSION } from './version.ts'
 
 /** What a node needs. */
@@ -55,9 +64,14 @@ export interface WorkerNodeOptions {
     finished: FinishedJob,
     answer: { readonly isStale: boolean; readonly isCancelled: boolean },
   ) => void
-  /** Others declared this node dead. */
-  readonly onFenced: () => void
+  /** The leases of this node are gone, or may be gone. */
+  readonly onFenced: (reason: FenceReason) => void
+  /** How many stuck handlers are too many. */
+  readonly stuckLimit: number
 }
+
+/** Why a node cannot go on: others declared it dead, or it could not say for too long that it lives. */
+export type FenceReason = 'declared-dead' | 'unconfirmed'
 
 /** How the parts of a node stand, for `runner.inspect()`. */
 export interface NodeInspection extends SystemSnapshot {
@@ -66,6 +80,8 @@ export interface NodeInspection extends SystemSnapshot {
   /** Jobs held under lease: in buffers, in handlers, and waiting to be acked. */
   readonly held: number
   readonly handlers: number
+  /** Handlers that go on although their attempt has ended. */
+  readonly stuck: number
   readonly outbox: number
   /** Per queue: what its consumers asked for and did not get yet. */
   readonly demand: Readonly<Record<string, number>>
@@ -76,10 +92,18 @@ const BEAT_MS = 3_000
 const ORDERS_EVERY_MS = 1_000
 const IDLE_ORDERS_EVERY_MS = 3_000
 const QUEUES_EVERY_MS = 5_000
+/** How often a node looks whether its beats are confirmed. */
+const SILENCE_EVERY_MS = 1_000
+/** For how long the event loop may be blocked, by whatever it is, before the node is no longer vouched for. */
+const BLOCKED_MS = 60_000
+/** How often a node that withdraws asks the store whether it is there again. */
+const RETURN_EVERY_MS = 500
 /** After the abort signal, handlers get this long to end by themselves. */
 const LAST_GRACE_MS = 3_000
 /** A stop waits no longer than this for a step that a store in trouble may hold up. */
 const SLOW_STORE_MS = 2_000
+/** How long the end of a process may be held up for the jobs that it leaves. */
+const LEAVE_MS = 2_000
 
 /** A running worker. */
 export class WorkerNode {
@@ -97,12 +121,15 @@ export class WorkerNode {
   readonly #branches = new Map<string, QueueBranch>()
   #state: 'new' | 'running' | 'draining' | 'gone' = 'new'
   #ordersTimer: Timer | undefined
+  #silenceTimer: Timer | undefined
+  #isTooStuck = false
   #isIdle = false
   #ordersUnderWay: Promise<void> = Promise.resolve()
   #queuesReadAt = -Infinity
   #loopLagMs = 0
   readonly #newQueues = new Set<string>()
   #isServing = false
+  #isStopping = false
   #publishedPicture = ''
   #unsubscribe: () => void = () => {}
   #hurryStop: () => void = () => {}
@@ -129,6 +156,7 @@ export class WorkerNode {
     this.#running = new RunningJobs(host, {
       markStarted: (held) => this.#fenced(store.markStarted(held), held),
       recordProgress: (notes) => this.#fenced(store.recordProgress(notes), notes),
+      onStuck: (running, count) => this.#stuck(running, count),
     })
     this.#executor = new JobExecutor(host, {
       registry,
@@ -149,7 +177,7 @@ export class WorkerNode {
       store,
       ledger: this.#ledger,
       giveBack: (jobs) => void this.#ackWriter.giveBack(jobs),
-      onFenced: () => this.#onFenced(),
+      onFenced: () => this.#onFenced('declared-dead'),
       onError,
       onBroken: (jobs) => {
         for (const { id, queue, error } of jobs) {
@@ -188,6 +216,7 @@ export class WorkerNode {
     this.#unsubscribe = this.#options.store.onChange('jobs', () => this.#claimer.wake())
     this.#pruner.start()
     await this.#exchangeOrders()
+    this.#watchSilence()
     this.#options.bus.send('node:start', { node: this.id, queues: [...this.#branches.keys()] })
   }
 
@@ -210,6 +239,7 @@ export class WorkerNode {
    * their signal, then their jobs are handed back too, with no attempt charged; ends are written; the node retires.
    */
   async stop(timeoutMs: number): Promise<void> {
+    this.#isStopping = true
     this.#state = 'draining'
     this.#host.trace.point('node.stop', this.id)
     const deadline = this.#host.clock.monotonic() + timeoutMs
@@ -220,9 +250,47 @@ export class WorkerNode {
     await Promise.race([this.#running.whenEmpty(timeoutMs), hurried])
     if (this.#running.size > 0) {
       this.#running.stopAll({ type: 'interrupted' }, new DOMException('the worker stops', 'AbortError'))
-      await this.#running.whenEmpty(LAST_GRACE_MS)
-      this.#running.giveUpAll()
     }
+    await this.#finish(unbegun, deadline)
+    this.#options.bus.send('node:stop', { node: this.id })
+  }
+
+  /**
+   * No beat was confirmed for so long that others may have these jobs by now. Handlers get their signal at once and no job is
+   * begun; when the store answers, what ended is written, as far as the leases still hold, and the rest is handed back.
+   */
+  async withdraw(): Promise<void> {
+    this.#state = 'draining'
+    this.#host.trace.point('node.withdraw', this.id)
+    this.#executor.drain()
+    // What is ready before the store answers may yet be taken: nobody is given up until then.
+    this.#running.stopAll({ type: 'lease-lost' }, leaseLost(), Infinity)
+    await this.#within(SLOW_STORE_MS, Promise.all([this.#claimer.stop(), this.#stopUpkeep()]))
+    const isKnown = await this.#hearsFromStore()
+    // A stop that came meanwhile has done all this.
+    if (this.#state !== 'draining' || this.#isStopping) return
+    if (!isKnown) return this.abandon()
+    const unbegun = this.#ackWriter.giveBack(this.#ledger.takeUnbegun())
+    await this.#finish(unbegun, this.#host.clock.monotonic() + LEASE_MS)
+  }
+
+  /** Asks until the store answers whether it still knows this node. */
+  async #hearsFromStore(): Promise<boolean> {
+    while (!this.#isStopping) {
+      try {
+        return (await this.#options.store.readOrders(this.id)).isKnown
+      } catch (error) {
+        this.#options.bus.send('store:error', { error })
+        await new Promise<void>((resolve) => this.#host.clock.after(RETURN_EVERY_MS, resolve))
+      }
+    }
+    return false
+  }
+
+  /** The last steps of a life, when no job is begun any more and handlers know that they should end. */
+  async #finish(unbegun: Promise<void>, deadline: number): Promise<void> {
+    await this.#running.whenEmpty(LAST_GRACE_MS)
+    this.#running.giveUpAll()
     // What ended by now is on its way through the stages to the outbox; what did not is handed back.
     await this.#within(SLOW_STORE_MS, this.#system.idle())
     const unfinished = this.#ackWriter.giveBack(this.#ledger.takeAll())
@@ -233,7 +301,6 @@ export class WorkerNode {
     for (const branch of this.#branches.values()) await branch.stop()
     await this.#system.stop()
     await this.#within(remainingMs, this.#options.store.retireNode(this.id))
-    this.#options.bus.send('node:stop', { node: this.id })
   }
 
   /** Shortens a stop under way: handlers get their signal now. */
@@ -247,12 +314,60 @@ export class WorkerNode {
     this.#executor.drain()
     this.#ledger.clear()
     this.#ackWriter.abandon()
-    this.#running.stopAll({ type: 'lease-lost' }, new DOMException('the lease on this job is lost', 'AbortError'))
+    this.#running.stopAll({ type: 'lease-lost' }, leaseLost())
     this.#running.giveUpAll()
     await this.#claimer.stop()
     await this.#stopUpkeep()
     for (const branch of this.#branches.values()) await branch.stop()
     await this.#system.stop()
+  }
+
+  /** The process ends when this returns: frees what this node holds, and charges the job that is to blame, if one is. */
+  leave(departure: Departure): void {
+    if (this.#state !== 'running' && this.#state !== 'draining') return
+    const isStopping = this.#state === 'draining'
+    this.#state = 'gone'
+    const request = { node: this.id, beatSeq: null, quarantineAfter: QUARANTINE_AFTER }
+    try {
+      this.#options.store.rescueNodeSync({ ...request, blame: this.#blameFor(departure, isStopping) }, LEAVE_MS)
+    } catch {
+      // Nobody is left who could be told; others rescue this node.
+    }
+  }
+
+  #blameFor(departure: Departure, isStopping: boolean): Blame | undefined {
+    switch (departure.type) {
+      case 'blamed': {
+        const { attempt, error } = departure
+        if (!this.#executor.isOwn(attempt)) return 'nobody'
+        const { id, lease, name } = attempt.job
+        const message = `${name} ended its process: ${messageOf(error)}`
+        const crash = { name: 'JobCrashedError', code: 'ERR_PROCESS_ENDED', message, cause: toErrorRecord(error) }
+        return { id, lease, error: crash }
+      }
+      case 'in-order':
+        return 'nobody'
+      case 'unknown':
+        return isStopping ? 'nobody' : undefined
+      default:
+        return unreachable(departure)
+    }
+  }
+
+  /** An error that nobody handled came from code of an attempt. */
+  failed(attempt: JobAttempt, error: unknown): void {
+    if (!this.#executor.isOwn(attempt)) return
+    const { id, name } = attempt.job
+    const message = attempt.fail(error)
+      ? `job "${name}" (${id}) fails by an error that nobody handled`
+      : `job "${name}" (${id}) had ended when its code caused an error that nobody handled`
+    const shown = error instanceof Error ? (error.stack ?? error.message) : messageOf(error)
+    this.#host.logger.log({
+      level: 'error',
+      code: 'unhandled_job_error',
+      args: [name, id, error],
+      message: `${message}: ${shown}`,
+    })
   }
 
   /** Aborts the handler of a job that was cancelled from this process. */
@@ -267,6 +382,7 @@ export class WorkerNode {
       state: this.#state === 'running' ? 'running' : 'draining',
       held: this.#ledger.size,
       handlers: this.#running.size,
+      stuck: this.#running.stuck,
       outbox: this.#ackWriter.size,
       demand,
       ...this.#system.inspect(),
@@ -358,7 +474,7 @@ export class WorkerNode {
       await this.#options.store.publishSnapshot(this.id, snapshot, picture !== this.#publishedPicture)
       this.#publishedPicture = picture
       const orders = await this.#options.store.readOrders(this.id)
-      if (!orders.isKnown) return this.#onFenced()
+      if (!orders.isKnown) return this.#onFenced('declared-dead')
       for (const held of orders.stop) this.#running.stop(held, { type: 'cancelled' }, cancelled())
       // Handed back, what was asked to stop is cancelled by the store.
       const unbegun = this.#ledger.takeUnbegun(new Set(orders.stop.map(({ id }) => id)))
@@ -397,14 +513,47 @@ export class WorkerNode {
     }
   }
 
-  #onFenced(): void {
+  /** Says that the event loop lives; looks whether beats are confirmed, soon after silence could have cost the node its leases. */
+  #watchSilence(): void {
+    if (this.#state !== 'running') return
+    // A handler may block the loop for as long as it may run; for longer, only what no timeout can end.
+    this.#options.store.vouch(this.id, Math.max(BLOCKED_MS, this.#running.longestLeftMs()))
+    const silentMs = this.#options.store.silenceMs(this.id)
+    const waitMs = Math.min(SILENCE_EVERY_MS, Math.max(50, LEASE_MS - silentMs))
+    const expectedAt = this.#host.clock.monotonic() + waitMs
+    this.#silenceTimer = this.#host.clock.after(
+      waitMs,
+      () => {
+        // When this process was itself stopped, its next beat tells more: it is confirmed only while nobody has these jobs.
+        const wasAwake = this.#host.clock.monotonic() - expectedAt < SILENCE_EVERY_MS
+        if (wasAwake && this.#options.store.silenceMs(this.id) >= LEASE_MS) this.#onFenced('unconfirmed')
+        else this.#watchSilence()
+      },
+      { keepAlive: false },
+    )
+  }
+
+  #onFenced(reason: FenceReason): void {
     if (this.#state !== 'running') return
     this.#state = 'gone'
-    this.#options.onFenced()
+    this.#options.onFenced(reason)
+  }
+
+  /** A handler goes on although its attempt has ended. */
+  #stuck(running: RunningJob, count: number): void {
+    if (this.#state !== 'running') return
+    const { bus, stuckLimit } = this.#options
+    const { id, name, queue, attempt } = running.job
+    const runMs = this.#host.clock.monotonic() - running.startedAt
+    bus.send('job:stuck', { id, name, queue, attempt, runMs, stuck: count })
+    if (count < stuckLimit || this.#isTooStuck) return
+    this.#isTooStuck = true
+    bus.send('node:stuck', { node: this.id, stuck: count })
   }
 
   async #stopUpkeep(): Promise<void> {
     this.#unsubscribe()
+    this.#silenceTimer?.cancel()
     this.#ordersTimer?.cancel()
     await Promise.all([this.#rescuer.stop(), this.#pruner.stop(), this.#ordersUnderWay])
     this.#ordersTimer?.cancel()
@@ -417,6 +566,14 @@ export class WorkerNode {
     await Promise.race([work.catch((error: unknown) => this.#options.bus.send('store:error', { error })), timeout])
     timer?.cancel()
   }
+}
+
+function messageOf(error: unknown): string {
+  return toErrorRecord(error).message
+}
+
+function leaseLost(): DOMException {
+  return new DOMException('the lease on this job is lost', 'AbortError')
 }
 
 function cancelled(): DOMException {

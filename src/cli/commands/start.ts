@@ -2,7 +2,8 @@
  * `millrace start`: runs jobs until it is told to end.
  *
  *     starting ──▶ running ──first signal──▶ stopping: jobs may end ──second──▶ their signals fire ──third──▶ exit 1
- *                                                └── all ended or handed back ──▶ exit 0
+ *                           │                    └── all ended or handed back ──▶ exit 0
+ *                           └── too many handlers are stuck: stops as by a signal ──▶ exit 75
  *
  * The runner does what the signals mean (`signals: true`); here they are put into words.
  */
@@ -47,6 +48,7 @@ async function start(session: Session, { queues, quiet = false, processes }: Sta
     const { runner } = open
     if (queues !== undefined && open.configuration !== undefined) assertQueues(queues, await knownQueues(open))
     let isStopping = false
+    let isStuck = false
     let removeHandlers = (): void => {}
     const stopped = new Promise<void>((resolve, reject) => {
       const stop = (): void => {
@@ -60,6 +62,11 @@ async function start(session: Session, { queues, quiet = false, processes }: Sta
       })
       // Whatever stops the worker, this command ends with it.
       runner.on('node:stop', stop)
+      runner.on('node:stuck', ({ stuck }) => {
+        isStuck = true
+        tellStuck(session, stuck)
+        stop()
+      })
     })
     // Until it is waited for below, a failed stop is not an unhandled one.
     stopped.catch(() => {})
@@ -74,11 +81,18 @@ async function start(session: Session, { queues, quiet = false, processes }: Sta
       await stopped
       terminal.printJson({ event: 'stopped' })
       terminal.say(terminal.wordColors.dim('stopped'))
-      return EXIT.ok
+      return isStuck ? EXIT.restart : EXIT.ok
     } finally {
       removeHandlers()
     }
   })
+}
+
+function tellStuck({ terminal }: Session, stuck: number): void {
+  terminal.printJson({ event: 'stuck', stuck })
+  terminal.say(
+    `stopping: ${stuck} handlers go on although they were told to stop; exits with ${EXIT.restart}, to be started anew`,
+  )
 }
 
 function tellSignal({ terminal }: Session, { runner }: OpenRunner, count: number): void {

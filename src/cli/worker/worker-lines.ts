@@ -66,7 +66,18 @@ export function tellTroubles({ terminal, clock }: Session, runner: Runner): void
     terminal.say(`${terminal.wordColors.yellow('warning:')} ${text}`)
   }
   runner.on('store:error', ({ error }) => warn(`the store failed, and is asked again: ${messageOf(error)}`))
-  runner.on('node:fenced', () => warn('others took this worker for dead and run its jobs; it goes on as a new one'))
+  runner.on('node:fenced', ({ reason }) =>
+    warn(
+      reason === 'declared-dead'
+        ? 'others took this worker for dead and run its jobs; it goes on as a new one'
+        : 'this worker could not say for too long that it lives, so others may run its jobs; it goes on as a new one',
+    ),
+  )
+  runner.on('job:stuck', ({ id, name, runMs, stuck }) =>
+    warn(
+      `a handler of ${cleanLine(name, 80)} goes on after ${durationText(runMs)} although it was told to stop (${stuck} in all): ${id}`,
+    ),
+  )
   runner.on('queue:crash', ({ queue, reason, againInMs }) =>
     warn(
       `the stages of queue "${queue}" crashed (${messageOf(reason)}); they start again in ${durationText(againInMs)}`,
