@@ -14,7 +14,8 @@ import { STORE_ERRORS } from '../../dist/store/errors.js'
 const STORED_ERRORS = {
   ERR_JOB_TIMEOUT: 'the attempt ran longer than its timeout',
   ERR_NODE_DIED: 'the process that ran the job died',
-  ERR_QUARANTINED: 'the job was running in three crashes and was set aside',
+  ERR_PROCESS_ENDED: 'code of the job ended its process, by process.exit() or an error that nobody caught',
+  ERR_QUARANTINED: 'the job was running in three crashes in a row and was set aside',
   ERR_ROW_BROKEN: 'the row of the job cannot be read',
 }
 

@@ -5,9 +5,9 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { aRunner } from '../support/runner.ts'
 import { tempFolder } from '../support/temp-database.ts'
-import { aWorkerProcess, readRecord, WorkerProcess, type RecordedLine } from '../support/worker-process.ts'
+import { aWorkerProcess, readRecord, type RecordedLine } from '../support/worker-process.ts'
 
-const names = { work: { run: (_ms: number, _value: number) => {}, hold: () => {}, die: () => {}, exit: () => {} } }
+const names = { work: { run: (_ms: number, _value: number) => {}, hold: () => {} } }
 
 function aPlace() {
   const folder = tempFolder()
@@ -138,6 +138,7 @@ describe('kill -9', () => {
     const worker = await aWorkerProcess({ ...place, queues: { default: { concurrency: 2, prefetch: 3 } }, start: {} })
     const handles = await runner.enqueueAll(Array.from({ length: 5 }, () => ['work.hold', []] as const))
     await eventually(async () => (await runner.queues())[0]?.running === 5)
+    await eventually(() => readRecord(place.record).length === 2)
     void worker.ask('stop', { timeout: '20s' }).catch(() => {})
     await eventually(async () => (await runner.queues())[0]?.running === 2)
     const givenBack = (await runner.list({ state: 'queued' })).jobs
@@ -149,29 +150,4 @@ describe('kill -9', () => {
       return new Set(begun.map(({ id }) => id)).size === handles.length
     })
   }, 30_000)
-})
-
-describe('a process that a job ends', () => {
-  it.each(['work.die', 'work.exit'] as const)(
-    '%s: is restarted until the job is set aside, and no other job is lost',
-    async (name) => {
-      const place = aPlace()
-      const { runner } = aRunner(names, { database: place.url })
-      const { id } = await runner.enqueue(name, [], { maxAttempts: 10 })
-      const innocent = await runner.enqueue('work.run', [0, 1])
-      let lives = 0
-      while ((await runner.job(id))?.state !== 'failed') {
-        lives += 1
-        expect(lives).toBeLessThan(8)
-        // One at a time: a job that runs beside one that kills the process is a suspect as well.
-        const worker = new WorkerProcess({ ...place, queues: { default: { concurrency: 1 } }, start: {} })
-        await Promise.race([worker.exited, eventually(async () => (await runner.job(id))?.state === 'failed')])
-        if ((await runner.job(id))?.state === 'failed') onTestFinished(() => worker.kill())
-      }
-      expect(readRecord(place.record).filter((line) => line.id === id).length).toBe(3)
-      expect(await runner.job(id)).toMatchObject({ error: { code: 'ERR_QUARANTINED' } })
-      expect(await innocent.result({ timeout: '5s' })).not.toBeUndefined()
-    },
-    40_000,
-  )
 })

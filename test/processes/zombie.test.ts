@@ -45,20 +45,3 @@ it('a process that was stopped longer than the death threshold is refused its la
   expect(await next.result({ timeout: '5s' })).toBe('works on')
   expect(readRecord(place.record).at(-1)).toMatchObject({ id: next.id, pid: zombie.child.pid })
 }, 45_000)
-
-it('a handler that blocks its event loop longer than the death threshold keeps its job', async () => {
-  const folder = tempFolder()
-  const place = { url: `sqlite:${join(folder, 'jobs.db')}`, record: join(folder, 'record') }
-  const { runner } = aRunner({ work: { block: (_ms: number) => {} } }, { database: place.url })
-  const blocked = await aWorkerProcess({ ...place, start: {} })
-  const handle = await runner.enqueue('work.block', [12_000])
-  await eventually(() => readRecord(place.record).length === 1)
-  const other = await aWorkerProcess({ ...place, start: {} })
-  await handle.result({ timeout: '20s' })
-  expect(readRecord(place.record).map(({ kind, pid }) => [kind, pid])).toEqual([
-    ['start', blocked.child.pid],
-    ['end', blocked.child.pid],
-  ])
-  expect([...blocked.events, ...other.events].map(({ event }) => event)).not.toContain('node:rescue')
-  expect(await runner.job(handle.id)).toMatchObject({ state: 'completed', attempt: 1 })
-}, 45_000)

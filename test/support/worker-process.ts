@@ -19,6 +19,7 @@ export interface WorkerProcessOptions {
   readonly queues?: Readonly<Record<string, QueueOptions>> | undefined
   /** The options of `runner.start`; absent: it only looks and enqueues. */
   readonly start?: StartOptions | undefined
+  readonly stuckLimit?: number | undefined
   /** Whether what it writes to standard error is dropped: for one that is meant to end badly. */
   readonly isQuiet?: boolean | undefined
 }
@@ -71,7 +72,7 @@ export class WorkerProcess {
     })
   }
 
-  /** Calls a method of the runner there. */
+  /** Calls a method of the runner there; `reject` leaves a rejected promise behind, and `exit` ends the process. */
   async ask<Value = unknown>(method: string, ...args: unknown[]): Promise<Value> {
     const call = ++this.#lastCall
     const { answer, error } = await new Promise<Answer>((resolve) => {

@@ -2,14 +2,14 @@
  * A process with a runner of its own, driven by its parent: each message names a method of the runner and is answered with
  * what that answered. What its jobs do is appended to a file, line by line, so that it outlives the process.
  *
- * argv[2]: { url, record, queues?, start? }
+ * argv[2]: { url, record, queues?, start?, stuckLimit? }
  */
 
 import { openSync, writeSync } from 'node:fs'
 
 import { createRunner, currentJob, job } from 'millrace'
 
-const { url, record, queues, start } = JSON.parse(process.argv[2] ?? '{}')
+const { url, record, queues, start, stuckLimit } = JSON.parse(process.argv[2] ?? '{}')
 const file = openSync(record, 'a')
 
 /** One line, appended whole: it is there even when the process is killed in the next moment. */
@@ -55,6 +55,30 @@ const work = {
     while (performance.now() < end);
     note('end')
   },
+  /** Exits after a while, in code that runs on after an await and a callback. */
+  async exitLater(code) {
+    note('start')
+    await sleep(400)
+    setImmediate(() => process.exit(code))
+    await new Promise(() => {})
+  },
+  async throwLater() {
+    note('start')
+    await sleep(400)
+    setTimeout(() => {
+      throw new TypeError('thrown in a timer')
+    }, 1)
+    await new Promise(() => {})
+  },
+  /** Leaves a rejected promise behind and goes on until it is told to stop. */
+  async stray() {
+    note('start')
+    const { signal } = currentJob()
+    void sleep(1).then(() => Promise.reject(new TypeError('nobody awaits this')))
+    await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    note('aborted', { reason: String(signal.reason?.message) })
+    return 'returned all the same'
+  },
   detachedRejection() {
     note('start')
     void Promise.reject(new Error('nobody awaits this'))
@@ -63,8 +87,17 @@ const work = {
 }
 
 const durability = url.startsWith('sqlite:') ? 'process' : undefined
-const runner = createRunner({ database: url, durability, jobs: { work }, queues })
-for (const name of ['node:start', 'node:fenced', 'node:rescue', 'job:stale', 'store:error', 'queue:crash']) {
+const runner = createRunner({ database: url, durability, jobs: { work }, queues, stuckLimit })
+for (const name of [
+  'node:start',
+  'node:fenced',
+  'node:rescue',
+  'job:stale',
+  'store:error',
+  'queue:crash',
+  'job:stuck',
+  'node:stuck',
+]) {
   runner.on(name, (payload) => {
     const shown = payload.error instanceof Error ? { error: payload.error.message } : payload
     process.send?.({ event: name, payload: shown, at: Date.now() }, () => {})
@@ -74,6 +107,9 @@ for (const name of ['node:start', 'node:fenced', 'node:rescue', 'job:stale', 'st
 process.on('message', (message) => void answer(message))
 
 async function answer({ call, method, args }) {
+  // Code that is of no job.
+  if (method === 'reject') return void Promise.reject(new Error('of the program itself'))
+  if (method === 'exit') return process.exit(...args)
   try {
     process.send({ call, answer: await runner[method](...args) }, () => {})
   } catch (error) {

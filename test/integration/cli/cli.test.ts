@@ -201,6 +201,20 @@ describe('start', () => {
     expect((await worker.ended).code).toBe(0)
   })
 
+  it('stops and asks to be started anew when too many handlers are stuck', async () => {
+    const project = emptyProject()
+    project.write(
+      'millrace.config.mjs',
+      `import { createRunner, job } from 'millrace'
+       const work = { ignore: job({ timeout: 50, maxAttempts: 1 }, () => new Promise(() => {})) }
+       export default createRunner({ jobs: { work }, stuckLimit: 2 })`,
+    )
+    const worker = await project.worker()
+    for (let index = 0; index < 2; index++) await project.run(['enqueue', 'work.ignore', '--args', '[]'])
+    await worker.saw('started anew')
+    expect((await worker.ended).code).toBe(75)
+  }, 30_000)
+
   it('tells each job that ends, and for a failed one how to see why', async () => {
     const project = cliProject()
     const worker = await project.worker()
