@@ -35,6 +35,15 @@ export const vitestSuites = [
   { name: 'golden', in: 'test/golden', testTimeoutMs: 10_000, limitMs: 120_000, workers: 2 },
   { name: 'property', in: 'test/property', testTimeoutMs: 60_000, limitMs: 240_000, workers: 2 },
   {
+    name: 'model',
+    in: 'test/model',
+    testTimeoutMs: 60_000,
+    limitMs: 240_000,
+    workers: 2,
+    needsBuild: true,
+    globalSetup: [postgres15, postgres18],
+  },
+  {
     name: 'conformance',
     in: 'test/conformance',
     testTimeoutMs: 20_000,
