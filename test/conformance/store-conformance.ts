@@ -705,6 +705,18 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
           expect(await record(held.id)).toEqual(before)
         })
       }
+      test('recognises an ack that comes twice only until the job is claimed again, also when that claim ends unrun', async () => {
+        const held = await heldJob()
+        await store.ackJobs([ackOf(held, retry(0))])
+        const newer = await claimOne()
+        expect((await store.ackJobs([ackOf(held, retry(0))])).stale).toEqual([held.id])
+        await store.giveBackJobs([newer])
+        expect((await store.ackJobs([ackOf(held, retry(0))])).stale).toEqual([held.id])
+        await claimOne()
+        await rescue()
+        expect((await store.ackJobs([ackOf(held, retry(0))])).stale).toEqual([held.id])
+        expect((await record(held.id)).job).toMatchObject({ state: 'queued', attempt: 1 })
+      })
       test('refuses another ending under a lease that has ended the job already', async () => {
         const held = await heldJob()
         await store.ackJobs([ackOf(held)])

@@ -31,9 +31,11 @@ const READ_HELD = `
   from unnest($1::uuid[], $2::uuid[]) h (id, lease) join /* schema */.job j on j.id = h.id and j.lease = h.lease
   for update of j`
 
-// The place in the ready index stays. The lease goes, so that a late write about this claim is stale.
+// The place in the ready index stays. The lease goes, so that a late write about this claim is stale, and so does the one
+// that was acked before: since the claim its ack is not known again.
 const GIVE_BACK = `
-  update /* schema */.job set attempt = greatest(0, attempt - 1), lease = '${NO_UUID}', claimed_at = 0, started_at = 0, progress = null
+  update /* schema */.job set attempt = greatest(0, attempt - 1), lease = '${NO_UUID}', last_lease = '${NO_UUID}', claimed_at = 0,
+    started_at = 0, progress = null
   where id = any($1::uuid[])`
 
 const HELD_BY_NODE = `

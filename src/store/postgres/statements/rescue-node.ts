@@ -36,10 +36,11 @@ const HELD_BY_NODE = `
   from /* schema */.lease l cross join ${UNDER_LEASE}
   where l.node = $1::uuid order by j.seq for update of j`
 
-// The place in the ready index stays. The lease goes: if the node lives after all, its late writes are stale.
+// The place in the ready index stays. The lease goes: if the node lives after all, its late writes are stale. So does the one
+// that was acked before: since the claim its ack is not known again.
 const REQUEUE = `
-  update /* schema */.job j set attempt = r.attempt, crashes = r.crashes, error = r.error, lease = '${NO_UUID}', claimed_at = 0,
-    started_at = 0, progress = null
+  update /* schema */.job j set attempt = r.attempt, crashes = r.crashes, error = r.error, lease = '${NO_UUID}',
+    last_lease = '${NO_UUID}', claimed_at = 0, started_at = 0, progress = null
   from unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) r (id, attempt, crashes, error) where j.id = r.id`
 
 const DROP_LEASES = 'delete from /* schema */.lease where node = $1::uuid'
