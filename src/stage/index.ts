@@ -62,7 +62,15 @@ export {
   type Source,
   type SubscribeRequest,
 } from './definition.ts'
+export { broadcastDispatcher, type BroadcastState } from './dispatchers/broadcast.ts'
 export { demandDispatcher, type DemandDispatcherOptions, type DemandState } from './dispatchers/demand.ts'
+export {
+  partitionDispatcher,
+  type PartitionChoice,
+  type PartitionDispatcherOptions,
+  type PartitionKey,
+  type PartitionState,
+} from './dispatchers/partition.ts'
 export {
   type Delivery,
   type DemandStep,
@@ -71,6 +79,12 @@ export {
   type DispatchStep,
   type SubscribeStep,
 } from './dispatchers/dispatcher.ts'
+export {
+  fromAsyncIterable,
+  fromIterable,
+  type FromAsyncIterableOptions,
+  type FromIterableOptions,
+} from './iterables.ts'
 export { type StageName, type StageSnapshot, type SubscriptionSnapshot, type SystemSnapshot } from './snapshot.ts'
 export {
   type Accepts,
@@ -82,6 +96,7 @@ export {
   type StageKind,
   type StageRef,
 } from './stage-ref.ts'
+export { type EventStream, type StreamOptions } from './stream.ts'
 export { type Subscription } from './subscription-link.ts'
 export { type CancelMode, type SubscriptionOptions, type SubscriptionRequest } from './subscription.ts'
 export { System, type SubscribeCallOptions, type SystemOptions } from './system.ts'

@@ -10,7 +10,7 @@ import type { Process } from '../process/process.ts'
 import type { AnyCallbacks, CancelCause, SubscriptionMode } from './callbacks.ts'
 import type { Replacement } from './protocol.ts'
 import type { ConsumerSide, SubscriptionLink } from './subscription-link.ts'
-import { planBatches, type Batch } from './subscription.ts'
+import { planBatches, type Batch, type CancelMode } from './subscription.ts'
 
 /** How events enter a stage. */
 export class Inlet {
@@ -145,16 +145,16 @@ export class Inlet {
     const returned = this.#callbacks.handleCancel?.(cause, subscription)
     return andThen(this.#process, returned, (value) => {
       this.#emitted(value)
-      if (!isFatal(subscription, cause.reason)) return
+      if (!isFatalLoss(subscription.options.cancel, cause.reason)) return
       this.#process.log('info', 'stopping_on_cancel', [cause.reason])
       this.#process.requestStop(cause.reason)
     })
   }
 }
 
-function isFatal(subscription: SubscriptionLink, reason: ExitReason): boolean {
+/** Whether losing a subscription of that cancel mode ends its consumer. */
+export function isFatalLoss(cancel: CancelMode, reason: ExitReason): boolean {
   // A dispatcher that refuses a second subscription of the same consumer leaves the first one alone.
   if (reason === 'already_subscribed') return false
-  const { cancel } = subscription.options
   return cancel === 'permanent' || (cancel === 'transient' && !isClean(reason))
 }

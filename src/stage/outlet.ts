@@ -16,7 +16,7 @@ import type { Process } from '../process/process.ts'
 import { EventBuffer } from './buffer.ts'
 import type { AnyCallbacks } from './callbacks.ts'
 import { demandDispatcher } from './dispatchers/demand.ts'
-import type { Delivery, DemandStep, Dispatcher } from './dispatchers/dispatcher.ts'
+import type { Delivery, DemandStep, Dispatcher, DispatcherLog } from './dispatchers/dispatcher.ts'
 import type { DemandMode } from './stage-ref.ts'
 import type { SubscriptionLink } from './subscription-link.ts'
 
@@ -69,7 +69,10 @@ export class Outlet {
   /** A new consumer; answers why the dispatcher refuses it. */
   add(subscription: SubscriptionLink): ExitReason | undefined {
     const step = this.#dispatcher.subscribe(this.#dispatcherState, subscription)
-    if ('refused' in step) return step.refused
+    if ('refused' in step) {
+      this.#log(step.log)
+      return step.refused
+    }
     this.#dispatcherState = step.state
     return undefined
   }
@@ -88,13 +91,16 @@ export class Outlet {
   /** Hands out buffered events as far as they are wanted; answers the demand to pass on. */
   settle(): number {
     let capacity = this.capacity
+    // Counted by events, not by what the dispatcher made of them: one that it discarded has answered demand all the same.
+    let unanswered = capacity
     if (this.#mode === 'forward') {
       while (capacity > 0 && this.#buffer.length > 0) {
         const { events, released } = this.#buffer.take(capacity)
         const leftovers = this.#dispatch(events)
         assert(leftovers.length === 0, 'a dispatcher takes as many events as its capacity says')
         this.#release(released)
-        capacity = this.capacity
+        unanswered -= events.length
+        capacity = Math.min(unanswered, this.capacity)
       }
     }
     const demand = Math.max(0, capacity - this.#buffer.length - this.#requested)
@@ -148,13 +154,21 @@ export class Outlet {
   #apply(step: DemandStep<unknown, unknown>): void {
     this.#dispatcherState = step.state
     if (step.deliveries !== undefined) this.#send(step.deliveries)
-    if (step.log !== undefined) this.#process.log(step.log.level, step.log.code, step.log.args)
+    if (step.log !== undefined) this.#log(step.log)
+  }
+
+  #log(line: DispatcherLog | undefined): void {
+    if (line !== undefined) this.#process.log(line.level, line.code, line.args)
   }
 
   #send(deliveries: readonly Delivery<unknown>[]): void {
-    for (const { subscription, events } of deliveries) {
+    for (const { subscription, events, withheld } of deliveries) {
       // A dispatcher knows only subscriptions it was given by `add`, and those are links.
       const link = subscription as SubscriptionLink
+      if (withheld !== undefined && withheld > 0) {
+        this.#process.send({ type: 'ask', subscription: link, count: withheld })
+        if (events.length === 0) continue
+      }
       this.#eventsOut += events.length
       link.consumerProcess.send({ type: 'events', subscription: link, events })
     }

@@ -245,9 +245,11 @@ export class Stage implements Behaviour {
         )
       }
       const refused = this.#outlet?.add(subscription)
-      if (refused === undefined) return
+      if (refused === undefined) return undefined
       forget(subscription)
       consumerProcess.send({ type: 'cancelled', subscription, reason: refused })
+      const returned = this.#callbacks.handleCancel?.({ type: 'cancel', reason: refused }, subscription)
+      return andThen<unknown>(this.#process, returned, this.#emitted)
     })
   }
 

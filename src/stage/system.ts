@@ -9,6 +9,7 @@ import { openSubscription } from './open-subscription.ts'
 import type { Replacement } from './protocol.ts'
 import { stageSnapshot, type SystemSnapshot } from './snapshot.ts'
 import type { ConsumerRef } from './stage-ref.ts'
+import { SubscriptionStream, type EventStream, type StreamOptions } from './stream.ts'
 import type { Subscription, SubscriptionLink } from './subscription-link.ts'
 
 /** Options of a {@link System}. */
@@ -71,6 +72,18 @@ export class System implements AsyncDisposable {
     // Every subscription is a SubscriptionLink; Subscription is an interface only to hide what is inside.
     const replaces: Replacement = { subscription: subscription as SubscriptionLink, reason }
     return this.#subscribe(subscription.consumer, request, replaces, options)
+  }
+
+  /**
+   * Reads what producers emit, as an async iterable: subscribes on the first read, asks as the reader comes along, and sets the
+   * producers to `forward`. Leaving early (`break`, `return()`) cancels with `normal` and waits until nothing is left behind. A lost
+   * producer fails the stream (`permanent`, the default, whatever the reason; `transient`, unless the reason is clean) or just
+   * ends its subscription; without any subscription left the stream ends.
+   *
+   * @throws On reading: ExitError when a producer is lost or not there; the signal's reason; what {@link System.subscribe} throws.
+   */
+  stream<Item>(subscriptions: readonly SubscribeRequest<Item>[], options: StreamOptions = {}): EventStream<Item> {
+    return new SubscriptionStream(this, subscriptions, options)
   }
 
   /** The process of that name. */

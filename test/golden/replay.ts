@@ -109,6 +109,8 @@ class Player {
         return this.#ref(step['stage']).stop(step['reason'] as ExitReason)
       case 'kill':
         return this.#ref(step['stage']).kill()
+      case 'streamTake':
+        return this.#streamTake(step)
       case 'alive':
         return Object.fromEntries([...this.#specs.keys()].map((name) => [name, this.#isAlive(name)]))
       case 'batch':
@@ -123,7 +125,10 @@ class Player {
     try {
       const definition = stageOf(this.#spec(name), this)
       // The scenario's definitions are of stages, so what starts is a stage.
-      this.#refs.set(name, (await this.#system.start(definition, { name })) as StageRef)
+      const ref = (await this.#system.start(definition, { name })) as StageRef
+      this.#refs.set(name, ref)
+      // An enumerable has no callbacks of ours to say so itself.
+      if (this.#spec(name).kind === 'enumerable') ref.monitor((reason) => this.write(name, 'exit', reasonOf(reason)))
       return 'ok'
     } catch (error) {
       return { error: error instanceof ExitError ? reasonOf(error.reason) : reasonOf(error) }
@@ -152,6 +157,21 @@ class Player {
       return 'ok'
     } catch (error) {
       if (error instanceof RunnerError) return { error: START_ERRORS[error.code] ?? error.code }
+      throw error
+    }
+  }
+
+  async #streamTake(step: Step): Promise<unknown> {
+    const requests = (step['from'] as readonly SubscribeToSpec[]).map(subscriptionRequest)
+    const items: unknown[] = []
+    try {
+      for await (const item of this.#system.stream(requests)) {
+        items.push(item)
+        if (items.length === step['take']) break
+      }
+      return { items }
+    } catch (error) {
+      if (error instanceof ExitError) return { exit: reasonOf(error.reason) }
       throw error
     }
   }

@@ -20,6 +20,8 @@ export interface StageSpec {
   readonly kind: string
   readonly behaviour: Readonly<Record<string, unknown>>
   readonly options: Readonly<Record<string, unknown>>
+  /** Of an enumerable. */
+  readonly items?: readonly unknown[]
 }
 
 export type Step = Readonly<Record<string, unknown>> & { readonly do: string }

@@ -1,13 +1,18 @@
 /** The stages of the scenarios: every behaviour that the recorded driver had, on our callbacks. */
 
 import {
+  broadcastDispatcher,
   consumer,
   demandDispatcher,
+  fromIterable,
+  partitionDispatcher,
   producer,
   producerConsumer,
   type CancelCause,
   type ConsumerDefinition,
   type Definition,
+  type Dispatcher,
+  type PartitionKey,
   type Self,
   type Subscription,
   type SubscriptionOptions,
@@ -43,6 +48,11 @@ export function stageOf(spec: StageSpec, recorder: Recorder): Definition {
       }))
     case 'consumer':
       return consumerOf(spec, recorder)
+    case 'enumerable':
+      return fromIterable<unknown>(spec.items ?? [], {
+        demand: spec.options['demand'] as 'forward' | 'accumulate' | undefined,
+        onCancel: spec.options['onCancel'] as 'continue' | 'stop' | undefined,
+      })
     default:
       throw new Error(`no stage of kind ${spec.kind}`)
   }
@@ -69,7 +79,15 @@ export function labelOf(subscription: Subscription): string {
 }
 
 export function subscriptionRequest(spec: SubscribeToSpec): SubscriptionRequestOf {
-  return { ...spec.options, to: spec.to, as: spec.as }
+  const selector = spec.options?.['selector']
+  const selecting = isDivision(selector)
+    ? { selector: (event: unknown) => Number(event) % selector.m === selector.eq }
+    : {}
+  return { ...spec.options, ...selecting, to: spec.to, as: spec.as }
+}
+
+function isDivision(value: unknown): value is { readonly m: number; readonly eq: number } {
+  return typeof value === 'object' && value !== null && 'm' in value && 'eq' in value
 }
 
 interface SubscriptionRequestOf {
@@ -113,16 +131,57 @@ function began(
 
 function emitterOptions({ name, options }: StageSpec, recorder: Recorder): object {
   const { bufferSize, dispatcher } = options
-  const spec = (dispatcher ?? { type: 'demand' }) as { readonly type: string; readonly maxDemand?: number }
-  if (spec.type !== 'demand') throw new Error(`no dispatcher ${spec.type}`)
   return {
-    dispatcher: demandDispatcher({ maxDemand: spec.maxDemand }),
+    dispatcher: dispatcherOf((dispatcher ?? { type: 'demand' }) as DispatcherSpec),
     bufferSize: bufferSize === 'infinity' ? Number.POSITIVE_INFINITY : bufferSize,
     bufferKeep: options['bufferKeep'],
     handleDiscarded: (count: number) => {
       recorder.write(name, 'discarded', count)
       return false
     },
+  }
+}
+
+interface DispatcherSpec {
+  readonly type: string
+  readonly maxDemand?: number
+  readonly partitions?: number | readonly string[]
+  readonly hash?: HashSpec
+}
+
+interface HashSpec {
+  readonly type: string
+  readonly m?: number
+  readonly partition?: PartitionKey
+  readonly noneIfMultipleOf?: number
+}
+
+function dispatcherOf(spec: DispatcherSpec): Dispatcher<unknown> {
+  switch (spec.type) {
+    case 'demand':
+      return demandDispatcher<unknown>({ maxDemand: spec.maxDemand }) as Dispatcher<unknown>
+    case 'broadcast':
+      return broadcastDispatcher<unknown>() as Dispatcher<unknown>
+    case 'partition': {
+      const partitions = spec.partitions ?? 1
+      return partitionDispatcher<unknown, PartitionKey>({ partitions, hash: hashOf(spec.hash) }) as Dispatcher<unknown>
+    }
+    default:
+      throw new Error(`no dispatcher ${spec.type}`)
+  }
+}
+
+function hashOf(spec: HashSpec | undefined): ((event: unknown) => PartitionKey | null) | undefined {
+  if (spec === undefined) return undefined
+  const { type, m = 1, partition = 0, noneIfMultipleOf } = spec
+  const choose = (value: number): PartitionKey => {
+    if (type === 'mod') return value % m
+    if (type === 'parity') return value % 2 === 0 ? 'even' : 'odd'
+    return partition
+  }
+  return (event) => {
+    const value = Number(event)
+    return noneIfMultipleOf !== undefined && value % noneIfMultipleOf === 0 ? null : choose(value)
   }
 }
 

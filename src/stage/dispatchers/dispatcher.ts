@@ -16,6 +16,11 @@ export interface Delivery<Event> {
   readonly subscription: Subscription
   /** Never changed by anybody; may be the very array the stage emitted. */
   readonly events: readonly Event[]
+  /**
+   * How many events of this consumer's share the dispatcher kept from it. The stage asks the dispatcher for as many again on the
+   * consumer's behalf, as a message to itself. With no events left, nothing is sent. Default: 0.
+   */
+  readonly withheld?: number
 }
 
 /** What a change of demand leads to. */
@@ -42,8 +47,10 @@ export interface DispatchStep<Event, State> {
   readonly leftovers: readonly Event[]
 }
 
-/** The answer to a new subscription: the state that knows it, or why it is cancelled at once. */
-export type SubscribeStep<State> = { readonly state: State } | { readonly refused: ExitReason }
+/** The answer to a new subscription: the state that knows it, or why it is cancelled at once, with a line for the log. */
+export type SubscribeStep<State> =
+  | { readonly state: State }
+  | { readonly refused: ExitReason; readonly log?: DispatcherLog }
 
 /**
  * Decides who gets which event.
