@@ -35,6 +35,8 @@ export interface Spawned {
 /** A definition as the runtime sees it. */
 export interface Spawnable {
   readonly kind: string
+  /** Whether it needs the ends of linked processes as messages, whatever the start says by default. */
+  readonly trapsExits?: boolean
   /** Makes the behaviour of a new process; must not throw. */
   spawn(runtime: Runtime, process: Process, handle: ProcessHandle): Spawned
 }
@@ -107,7 +109,7 @@ export class Runtime {
         id: this.nextId(),
         kind: definition.kind,
         name: options.name,
-        trapExits: options.trapExits ?? definition.kind === 'supervisor',
+        trapExits: options.trapExits ?? (spawnable.trapsExits === true || definition.kind === 'supervisor'),
         parent,
       })
       this.registry.enter(process, definition)

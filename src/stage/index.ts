@@ -53,6 +53,12 @@ export {
   type SubscriptionMode,
 } from './callbacks.ts'
 export {
+  consumerSupervisor,
+  type ConsumerSupervisorDefinition,
+  type ConsumerSupervisorOptions,
+  type ConsumerSupervisorRef,
+} from './consumer-supervisor.ts'
+export {
   consumer,
   producer,
   producerConsumer,

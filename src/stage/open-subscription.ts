@@ -9,6 +9,8 @@ import { stageRef, type StageRef } from './stage-ref.ts'
 import { SubscriptionLink } from './subscription-link.ts'
 import { parseSubscriptionOptions, type SubscriptionOptions } from './subscription.ts'
 
+const ACCEPTING: readonly string[] = ['consumer', 'producerConsumer', 'consumerSupervisor']
+
 /**
  * Makes a subscription that nobody knows of yet. When there is no producer of that name or definition, it has ended already and
  * its producer is a ref that never lived.
@@ -21,7 +23,7 @@ export function openSubscription<In>(
   consumer: Process,
   request: SubscribeRequest<In>,
 ): SubscriptionLink {
-  if (consumer.kind !== 'consumer' && consumer.kind !== 'producerConsumer') {
+  if (!ACCEPTING.includes(consumer.kind)) {
     throw refusal(
       consumer,
       'not_a_consumer',

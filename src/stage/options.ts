@@ -11,6 +11,7 @@ const OPTIONS: Readonly<Record<StageKind, readonly string[]>> = {
   producer: [...CALLBACKS, ...EMITTER_OPTIONS, 'demand', 'handleDemand'],
   producerConsumer: [...CALLBACKS, ...EMITTER_OPTIONS, 'subscribeTo', 'handleEvents'],
   consumer: [...CALLBACKS, 'subscribeTo', 'handleEvents'],
+  consumerSupervisor: [...CALLBACKS, 'subscribeTo', 'handleEvents'],
 }
 
 const DISPATCHER_FUNCTIONS = ['init', 'subscribe', 'cancel', 'ask', 'dispatch', 'capacity']

@@ -2,6 +2,7 @@
 
 import type { Process } from '../process/process.ts'
 import type { ProcessNode } from '../process/runtime.ts'
+import { ConsumerSupervisor } from './consumer-supervisor.ts'
 import { Stage } from './stage.ts'
 import type { StageKind, StageRef } from './stage-ref.ts'
 import type { SubscriptionLink } from './subscription-link.ts'
@@ -53,9 +54,9 @@ export interface SystemSnapshot {
 
 /** Shows a process that is a stage; nothing for others. */
 export function stageSnapshot(process: Process): readonly StageSnapshot[] {
-  const { behaviour } = process
-  if (!(behaviour instanceof Stage)) return []
-  const { inlet, outlet, inputLength } = behaviour
+  const stage = stageIn(process.behaviour)
+  if (stage === undefined) return []
+  const { inlet, outlet, inputLength } = stage
   return [
     {
       ...nameOf(process),
@@ -69,6 +70,11 @@ export function stageSnapshot(process: Process): readonly StageSnapshot[] {
       subscriptions: [...(inlet?.subscriptions ?? [])].map(subscriptionSnapshot),
     },
   ]
+}
+
+function stageIn(behaviour: Process['behaviour']): Stage | undefined {
+  if (behaviour instanceof ConsumerSupervisor) return behaviour.stage
+  return behaviour instanceof Stage ? behaviour : undefined
 }
 
 function subscriptionSnapshot(subscription: SubscriptionLink): SubscriptionSnapshot {

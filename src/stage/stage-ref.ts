@@ -21,7 +21,7 @@ export interface Accepts<In> {
 }
 
 /** The kinds of stages. */
-export type StageKind = 'producer' | 'producerConsumer' | 'consumer'
+export type StageKind = 'producer' | 'producerConsumer' | 'consumer' | 'consumerSupervisor'
 
 /**
  * What a producer does with demand: pass it to `handleDemand`, or hold demand and emitted events, each on its own and in order,
@@ -51,7 +51,7 @@ export interface ProducerRef<Out> extends StageRef, Emits<Out> {
 
 /** A running stage that accepts `In`. */
 export interface ConsumerRef<In> extends StageRef, Accepts<In> {
-  readonly kind: 'producerConsumer' | 'consumer'
+  readonly kind: 'producerConsumer' | 'consumer' | 'consumerSupervisor'
 }
 
 /** A running stage that accepts `In` and emits `Out`. */

@@ -17,29 +17,17 @@ const DEVIATIONS: Readonly<Record<string, string>> = {
   'pc-demand-mode-crash': 'a producer-consumer answers "forward" when asked for its demand mode, and lives on',
 }
 
-/** Groups that need parts of the library which do not exist. */
-const WITHOUT: Readonly<Record<string, string>> = {
-  'consumer-supervisor': 'no consumer supervisor',
-}
-
 const scenarios = readScenarios()
 
-const isLacking = ({ group }: Scenario): boolean => group in WITHOUT
 const isDeviation = ({ id }: Scenario): boolean => id in DEVIATIONS
-const replayed = scenarios.filter((scenario) => !isLacking(scenario) && !isDeviation(scenario))
-const deviating = scenarios.filter((scenario) => !isLacking(scenario) && isDeviation(scenario))
-const lacking = scenarios.filter(isLacking)
+const replayed = scenarios.filter((scenario) => !isDeviation(scenario))
+const deviating = scenarios.filter((scenario) => isDeviation(scenario))
 
 describe('golden', () => {
   it.each(replayed)('$group, $id: $title', expectReplayed)
   it.each(deviating.map((scenario) => ({ ...scenario, reason: DEVIATIONS[scenario.id] })))(
     '$group, $id deviates: $reason',
     expectDeviation,
-  )
-  // oxlint-disable-next-line vitest/no-disabled-tests -- listed with the reason, so that nobody takes them for passed
-  it.skip.each(lacking.map((scenario) => ({ ...scenario, reason: WITHOUT[scenario.group] })))(
-    '$group, $id: $reason',
-    expectReplayed,
   )
 })
 

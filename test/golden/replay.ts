@@ -7,7 +7,9 @@ import {
   supervisor,
   System,
   type ConsumerRef,
+  type ConsumerSupervisorRef,
   type ExitReason,
+  type ProcessRef,
   type StageRef,
   type Subscription,
   type SupervisorStrategy,
@@ -52,6 +54,7 @@ class Player {
   readonly #specs: ReadonlyMap<string, StageSpec>
   readonly #system: System
   readonly #refs = new Map<string, StageRef>()
+  readonly #children = new Map<unknown, ProcessRef>()
   readonly #subscriptions = new Map<string, Subscription>()
   #log: Record<string, Entry[]> = {}
 
@@ -109,6 +112,13 @@ class Player {
         return this.#ref(step['stage']).stop(step['reason'] as ExitReason)
       case 'kill':
         return this.#ref(step['stage']).kill()
+      case 'childExit':
+        return this.#children.get(step['child'])?.stop(step['reason'] as ExitReason)
+      case 'countChildren': {
+        // Only a consumer supervisor is asked for its children.
+        const { active, workers } = await (this.#ref(step['stage']) as ConsumerSupervisorRef<unknown>).countChildren()
+        return { active, workers }
+      }
       case 'streamTake':
         return this.#streamTake(step)
       case 'alive':
@@ -192,6 +202,10 @@ class Player {
 
   subscribed(label: string, subscription: Subscription): void {
     this.#subscriptions.set(label, subscription)
+  }
+
+  childStarted(event: unknown, ref: ProcessRef): void {
+    this.#children.set(event, ref)
   }
 
   #logged({ stage, level, code, args }: LogRecord): void {

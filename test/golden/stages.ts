@@ -3,6 +3,7 @@
 import {
   broadcastDispatcher,
   consumer,
+  consumerSupervisor,
   demandDispatcher,
   fromIterable,
   partitionDispatcher,
@@ -13,6 +14,7 @@ import {
   type Definition,
   type Dispatcher,
   type PartitionKey,
+  type ProcessRef,
   type Self,
   type Subscription,
   type SubscriptionOptions,
@@ -23,6 +25,7 @@ import type { StageSpec, SubscribeToSpec } from './scenario.ts'
 export interface Recorder {
   write(stage: string, ...entry: readonly unknown[]): void
   subscribed(label: string, subscription: Subscription): void
+  childStarted(event: unknown, ref: ProcessRef): void
 }
 
 type Behaviour = Readonly<Record<string, unknown>>
@@ -48,6 +51,8 @@ export function stageOf(spec: StageSpec, recorder: Recorder): Definition {
       }))
     case 'consumer':
       return consumerOf(spec, recorder)
+    case 'consumer_supervisor':
+      return supervisorOf(spec, recorder)
     case 'enumerable':
       return fromIterable<unknown>(spec.items ?? [], {
         demand: spec.options['demand'] as 'forward' | 'accumulate' | undefined,
@@ -71,6 +76,32 @@ function consumerOf({ name, behaviour, options }: StageSpec, recorder: Recorder)
       return (behaviour['type'] === 'emitFromConsumer' ? events : undefined) as undefined
     },
   }))
+}
+
+function supervisorOf({ name, options }: StageSpec, recorder: Recorder): Definition {
+  return consumerSupervisor<unknown>((self) => {
+    recorder.write(name, 'init')
+    self.ref.monitor((reason) => recorder.write(name, 'exit', reasonOf(reason)))
+    return {
+      ...accepterOptions({ options }),
+      restart: options['restart'] as 'temporary' | 'transient' | undefined,
+      maxRestarts: options['maxRestarts'] as number | undefined,
+      startChild: (event) => {
+        const result = ['error', 'ignore'].find((prefix) => String(event).startsWith(prefix)) ?? 'ok'
+        recorder.write(name, 'child_start', event, result)
+        if (result === 'error') throw new Error('the child does not start')
+        return result === 'ignore' ? undefined : childOf(event, recorder)
+      },
+    }
+  })
+}
+
+/** A process that does nothing until a step ends it. */
+function childOf(event: unknown, recorder: Recorder): Definition {
+  return consumer<unknown>((self) => {
+    recorder.childStarted(event, self.ref)
+    return { handleEvents: () => {} }
+  })
 }
 
 /** The label that the scenario gave a subscription; it travels as an option that the library does not know. */

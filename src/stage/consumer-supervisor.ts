@@ -1,0 +1,330 @@
+/**
+ * A consumer that starts one child for each event: how many run at once is bounded by the demand of its subscriptions.
+ *
+ *     event ──▶ child ── ended for good, or did not start ──▶ its slot counts as finished ── minDemand reached ──▶ ask
+ *                 ▲                │ transient, abnormal end
+ *                 └─── restarted ──┘ keeps its slot; one restart too many ends the supervisor with `shutdown`
+ *
+ * It consists of an ordinary consumer in manual mode, which handles the subscriptions, and of the children beside it. If it is
+ * killed, its children end with it through their links.
+ */
+
+import { RunnerError } from '../host/errors.ts'
+import type { PendingCall } from '../process/call.ts'
+import type { RestartType } from '../process/child-spec.ts'
+import { isClean, reasonOf, type ExitReason } from '../process/exit-reason.ts'
+import type { Behaviour, Message, Process, ProcessMessage, SupervisionSnapshot } from '../process/process.ts'
+import { processOf, type ProcessHandle, type ProcessRef } from '../process/ref.ts'
+import { countRestart } from '../process/restart-intensity.ts'
+import type { Definition, Runtime, Spawnable } from '../process/runtime.ts'
+import type { ChildCounts, ChildInfo } from '../process/supervisor.ts'
+import type { AccepterOptions, CancelCause, Self } from './callbacks.ts'
+import { Stage } from './stage.ts'
+import { stageRef, type Accepts, type StageRef } from './stage-ref.ts'
+import type { Subscription } from './subscription-link.ts'
+import type { SubscriptionOptions } from './subscription.ts'
+
+const DEFAULT_SHUTDOWN_MS = 5000
+
+/** What the function of a {@link consumerSupervisor} returns. */
+export interface ConsumerSupervisorOptions<In> extends AccepterOptions<In> {
+  /** What to run for an event; nothing is run for `undefined`, and its slot is free at once. Called again for a restart. */
+  startChild(event: In): Definition | undefined
+  /** `transient` children are restarted, with the same event, after an abnormal end. Default: `temporary`. */
+  readonly restart?: 'temporary' | 'transient' | undefined
+  /** Restarts allowed within `maxSeconds`; one more ends the supervisor with `shutdown`. Default: 3. */
+  readonly maxRestarts?: number | undefined
+  /** Default: 5. */
+  readonly maxSeconds?: number | undefined
+  /** How long a child may take to end, in milliseconds, before it is killed; all are told at once. Default: 5000. */
+  readonly shutdown?: number | 'infinity' | 'brutalKill' | undefined
+  /** Whether a shutdown is a message to the children, so that their `terminate` runs. Default: `false`. */
+  readonly trapExits?: boolean | undefined
+  /** A subscription ended; children that run for its events run on. */
+  handleCancel?(cause: CancelCause, subscription: Subscription): void | Promise<void>
+}
+
+/** A running consumer supervisor. */
+export interface ConsumerSupervisorRef<In> extends StageRef, Accepts<In> {
+  readonly kind: 'consumerSupervisor'
+  /** Starts a child beside those that demand brings; it takes no slot. */
+  startChild(event: In): Promise<ProcessRef | undefined>
+  /** Stops a child; if an event brought it, its slot is free. */
+  terminateChild(child: ProcessRef): Promise<void>
+  /** The children in start order; their ids are numbers. */
+  whichChildren(): Promise<readonly ChildInfo[]>
+  countChildren(): Promise<ChildCounts>
+}
+
+/** A consumer supervisor that can be started. */
+export interface ConsumerSupervisorDefinition<In> extends Definition<ConsumerSupervisorRef<In>>, Accepts<In> {
+  readonly kind: 'consumerSupervisor'
+}
+
+/**
+ * Describes a consumer that starts one child for each event. Never more than `maxDemand` run per subscription; new events are
+ * asked for when `minDemand` children (at least one) have finished since the last ask.
+ *
+ * @param init Called for each start; a mistake in what it returns fails the start with `ERR_BAD_OPTIONS`.
+ */
+export function consumerSupervisor<In>(
+  init: (self: Self<never>) => ConsumerSupervisorOptions<In>,
+): ConsumerSupervisorDefinition<In> {
+  const definition: ConsumerSupervisorDefinition<In> & Spawnable = {
+    kind: 'consumerSupervisor',
+    trapsExits: true,
+    spawn: (runtime, process, handle) => {
+      const ref = stageRef(process, handle)
+      // Event types end here, as in every stage.
+      const behaviour = new ConsumerSupervisor(runtime, process, ref, init as unknown as Init)
+      return { behaviour, ref: withChildren(process, behaviour, ref) }
+    },
+  }
+  return definition
+}
+
+type Init = (self: Self<unknown>) => ConsumerSupervisorOptions<unknown>
+
+interface Request {
+  readonly type: 'request'
+  readonly work: () => unknown
+  readonly from: PendingCall
+}
+
+function withChildren(process: Process, behaviour: ConsumerSupervisor, ref: StageRef): ProcessRef {
+  const request = async <Answer>(work: () => Answer | Promise<Answer>): Promise<Answer> =>
+    // The answer is what `work` returned.
+    (await process.ask((from): Request => ({ type: 'request', work, from }), Number.POSITIVE_INFINITY)) as Answer
+  return Object.assign(ref as StageRef & ProcessHandle, {
+    startChild: (event: unknown) => request(() => behaviour.add(event, undefined)),
+    terminateChild: (child: ProcessRef) => request(() => behaviour.terminateChild(child)),
+    whichChildren: () => request(() => behaviour.whichChildren()),
+    countChildren: () => request(() => behaviour.countChildren()),
+  })
+}
+
+interface Child {
+  readonly event: unknown
+  readonly id: string
+  /** Whose demand it counts against. */
+  readonly subscription: Subscription | undefined
+  ref: ProcessRef | undefined
+  restarts: number
+}
+
+/** The behaviour of a consumer supervisor. */
+export class ConsumerSupervisor implements Behaviour {
+  readonly #runtime: Runtime
+  readonly #process: Process
+  readonly #init: Init
+  /** What handles the subscriptions. */
+  readonly stage: Stage
+  // Set by `#begin`, before anything else is called.
+  #options: ConsumerSupervisorOptions<unknown> = { startChild: () => undefined }
+  readonly #children = new Set<Child>()
+  /** Children that finished since the last ask. */
+  readonly #finished = new Map<Subscription, number>()
+  #restartsMs: readonly number[] = []
+  #restarts = 0
+  #lastChild = 0
+
+  constructor(runtime: Runtime, process: Process, ref: StageRef, init: Init) {
+    this.#runtime = runtime
+    this.#process = process
+    this.#init = init
+    this.stage = new Stage(runtime, process, ref, (self) => this.#begin(self))
+  }
+
+  start(): void | Promise<void> {
+    return this.stage.start()
+  }
+
+  #begin(self: Self<unknown>): object {
+    const options = this.#init(self)
+    checkOptions(this.#process.title, options)
+    this.#options = options
+    return {
+      subscribeTo: options.subscribeTo,
+      handleSubscribe: (_role: string, { maxDemand }: SubscriptionOptions, subscription: Subscription) => {
+        this.#finished.set(subscription, 0)
+        subscription.ask(maxDemand)
+        return 'manual'
+      },
+      handleEvents: async (events: readonly unknown[], from: Subscription) => {
+        // In order, each start awaited.
+        for (const event of events) if (!this.#process.isEnding) await this.#take(event, from)
+      },
+      handleCancel: (cause: CancelCause, subscription: Subscription) => {
+        this.#finished.delete(subscription)
+        return options.handleCancel?.(cause, subscription)
+      },
+    }
+  }
+
+  async #take(event: unknown, from: Subscription): Promise<void> {
+    try {
+      if ((await this.add(event, from)) === undefined) this.#finish(from)
+    } catch (error) {
+      this.#process.log('error', 'child_start_failed', [event, error])
+      this.#finish(from)
+    }
+  }
+
+  receive(message: Message): void | Promise<void> {
+    // Only this package sends to consumer supervisors.
+    const known = message as Request | ProcessMessage
+    if (known.type === 'request') return this.#answer(known)
+    if (known.type === 'exit') {
+      const child = this.#find(known.from.ref)
+      return child === undefined ? this.stage.receive(message) : this.#ended(child, known.reason)
+    }
+    return this.stage.receive(message)
+  }
+
+  /** All are told at once: none was started for the sake of another. */
+  async terminate(): Promise<void> {
+    await Promise.all([...this.#children].map((child) => this.#stop(child)))
+  }
+
+  inspect(): SupervisionSnapshot {
+    return {
+      strategy: 'oneForOne',
+      restarts: this.#restarts,
+      children: [...this.#children].map(({ id, ref, restarts }) => ({
+        id,
+        process: ref === undefined ? undefined : processOf(ref),
+        restarts,
+      })),
+    }
+  }
+
+  async add(event: unknown, subscription: Subscription | undefined): Promise<ProcessRef | undefined> {
+    this.#lastChild++
+    const child: Child = { event, id: String(this.#lastChild), subscription, ref: undefined, restarts: 0 }
+    const ref = await this.#start(child)
+    if (ref !== undefined) this.#children.add(child)
+    return ref
+  }
+
+  async terminateChild(ref: ProcessRef): Promise<void> {
+    const child = this.#find(ref)
+    if (child === undefined) {
+      throw new RunnerError('ERR_UNKNOWN_CHILD', `${this.#process.title} has no child #${ref.id}`)
+    }
+    this.#children.delete(child)
+    await this.#stop(child)
+    this.#finish(child.subscription)
+  }
+
+  whichChildren(): readonly ChildInfo[] {
+    const restart: RestartType = this.#options.restart ?? 'temporary'
+    return [...this.#children].map(({ id, ref }) => ({ id, kind: ref?.kind ?? 'consumer', restart, ref }))
+  }
+
+  countChildren(): ChildCounts {
+    const all = [...this.#children]
+    const supervisors = all.filter(({ ref }) => ref?.kind === 'supervisor').length
+    return { specs: all.length, active: all.length, supervisors, workers: all.length - supervisors }
+  }
+
+  async #start(child: Child): Promise<ProcessRef | undefined> {
+    const definition = this.#options.startChild(child.event)
+    if (definition === undefined) return undefined
+    const { trapExits } = this.#options
+    child.ref = await this.#runtime.start(definition, { trapExits }, this.#process)
+    return child.ref
+  }
+
+  async #ended(child: Child, reason: ExitReason): Promise<void> {
+    if (this.#options.restart === 'transient' && !isClean(reason)) {
+      if (await this.#restart(child, reason)) return
+    }
+    this.#children.delete(child)
+    this.#finish(child.subscription)
+  }
+
+  /** Answers whether the child keeps its slot. A restart that fails is retried, and counts each time. */
+  async #restart(child: Child, first: ExitReason): Promise<boolean> {
+    let reason = first
+    child.ref = undefined
+    while (!this.#isOneTooMany(child, reason)) {
+      try {
+        child.restarts++
+        return (await this.#start(child)) !== undefined
+      } catch (error) {
+        this.#process.log('error', 'child_start_failed', [child.event, error])
+        reason = reasonOf(error)
+      }
+    }
+    return false
+  }
+
+  #isOneTooMany(child: Child, reason: ExitReason): boolean {
+    const { maxRestarts = 3, maxSeconds = 5 } = this.#options
+    const nowMs = this.#runtime.host.clock.monotonic()
+    const count = countRestart(this.#restartsMs, nowMs, { maxRestarts, maxSeconds })
+    this.#restartsMs = count.restartsMs
+    if (count.isExceeded) {
+      this.#process.log('error', 'too_many_restarts', [child.id, reason])
+      this.#process.requestStop('shutdown')
+    } else {
+      this.#restarts++
+      this.#process.log('info', 'restarting', [child.id, reason])
+    }
+    return count.isExceeded
+  }
+
+  #finish(subscription: Subscription | undefined): void {
+    const count = subscription === undefined ? undefined : this.#finished.get(subscription)
+    if (subscription === undefined || count === undefined) return
+    const finished = count + 1
+    const isEnough = finished >= subscription.options.minDemand
+    if (isEnough) subscription.ask(finished)
+    this.#finished.set(subscription, isEnough ? 0 : finished)
+  }
+
+  async #answer({ work, from }: Request): Promise<void> {
+    try {
+      from.reply(await work())
+    } catch (error) {
+      // The caller's business, not the supervisor's end.
+      const reason = reasonOf(error)
+      from.fail(reason instanceof Error ? reason : new RunnerError('ERR_CHILD_START', String(error)))
+    }
+  }
+
+  #find(ref: ProcessRef): Child | undefined {
+    for (const child of this.#children) if (child.ref === ref) return child
+    return undefined
+  }
+
+  async #stop({ ref }: Child): Promise<void> {
+    if (ref === undefined) return
+    const process = processOf(ref)
+    const { shutdown = DEFAULT_SHUTDOWN_MS } = this.#options
+    await new Promise<void>((resolve) => {
+      process.watch(() => resolve())
+      if (shutdown === 'brutalKill') return process.kill()
+      const timer = shutdown === 'infinity' ? undefined : this.#runtime.host.clock.after(shutdown, () => process.kill())
+      process.watch(() => timer?.cancel())
+      return process.signalExit(this.#process, 'shutdown')
+    })
+  }
+}
+
+function checkOptions(title: string, options: ConsumerSupervisorOptions<unknown>): void {
+  const { startChild, restart = 'temporary', maxRestarts = 3, maxSeconds = 5, shutdown = 0 } = options
+  const mistakes: string[] = []
+  if (typeof startChild !== 'function') mistakes.push(`startChild must be a function, not ${String(startChild)}`)
+  if (restart !== 'temporary' && restart !== 'transient') {
+    mistakes.push(`restart must be 'temporary' or 'transient', not ${String(restart)}`)
+  }
+  if (!Number.isInteger(maxRestarts) || maxRestarts < 0) {
+    mistakes.push(`maxRestarts must be an integer >= 0, not ${maxRestarts}`)
+  }
+  if (!(maxSeconds > 0)) mistakes.push(`maxSeconds must be a number > 0, not ${maxSeconds}`)
+  if (typeof shutdown === 'number' ? !(shutdown >= 0) : shutdown !== 'infinity' && shutdown !== 'brutalKill') {
+    mistakes.push(`shutdown must be milliseconds >= 0, 'infinity' or 'brutalKill', not ${String(shutdown)}`)
+  }
+  if (mistakes.length > 0) throw new RunnerError('ERR_BAD_OPTIONS', `bad options of ${title}: ${mistakes.join('; ')}`)
+}
