@@ -1,5 +1,6 @@
 /** Compares what happened with what was recorded, by the `match` rules of `traces/README.md`. */
 
+import { AssertionError } from 'node:assert'
 import { deepStrictEqual } from 'node:assert/strict'
 
 import type { Entry, MatchRule, Scenario, StepTrace } from './scenario.ts'
@@ -7,8 +8,29 @@ import type { Entry, MatchRule, Scenario, StepTrace } from './scenario.ts'
 const EXIT_ENTRIES = ['exit', 'terminate', 'handle_cancel', 'log']
 const ANY_ERROR = { error: '*' }
 
+/** What tells `actual` from the recorded trace, and from `alt` too if there is one; nothing when it equals one of them. */
+export function differenceOf(scenario: Scenario, actual: readonly StepTrace[]): AssertionError | undefined {
+  const difference = differenceFrom(scenario, scenario.trace, actual)
+  if (difference === undefined || scenario.alt === undefined) return difference
+  return differenceFrom(scenario, scenario.alt, actual)
+}
+
+function differenceFrom(
+  scenario: Scenario,
+  expected: readonly StepTrace[],
+  actual: readonly StepTrace[],
+): AssertionError | undefined {
+  try {
+    compareTraces(scenario, expected, actual)
+    return undefined
+  } catch (error) {
+    if (error instanceof AssertionError) return error
+    throw error
+  }
+}
+
 /** Throws an assertion error that names the step at which `actual` is not `expected`. */
-export function compareTraces(scenario: Scenario, expected: readonly StepTrace[], actual: readonly StepTrace[]): void {
+function compareTraces(scenario: Scenario, expected: readonly StepTrace[], actual: readonly StepTrace[]): void {
   const match = scenario.match ?? {}
   for (const [index, step] of expected.entries()) {
     const where = `step ${index + 1}, ${JSON.stringify(scenario.steps[index])}`

@@ -1,6 +1,8 @@
 /** The shape of the recorded files; `traces/README.md` says what each part means. */
 
 import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 export type Entry = readonly unknown[]
 
@@ -39,9 +41,10 @@ export interface Scenario {
   readonly alt?: readonly StepTrace[]
 }
 
-const FOLDER = new URL('traces/', import.meta.url)
+const FOLDER = fileURLToPath(new URL('traces/', import.meta.url))
 
-export function readScenarios(): readonly Scenario[] {
-  const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'))
-  return files.map((file) => JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')) as Scenario)
+/** The scenarios of a folder. Default: those of this repository. */
+export function readScenarios(folder: string = FOLDER): readonly Scenario[] {
+  const files = readdirSync(folder).filter((file) => file.endsWith('.json'))
+  return files.sort().map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Scenario)
 }
