@@ -176,7 +176,9 @@ export class ConsumerSupervisor implements Behaviour {
     if (known.type === 'request') return this.#answer(known)
     if (known.type === 'exit') {
       const child = this.#find(known.from.ref)
-      return child === undefined ? this.stage.receive(message) : this.#ended(child, known.reason)
+      if (child !== undefined) return this.#ended(child, known.reason)
+      // A child that did not start, or that was terminated, is in no book any more.
+      return known.from.parent === this.#process ? undefined : this.stage.receive(message)
     }
     return this.stage.receive(message)
   }

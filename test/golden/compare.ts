@@ -9,7 +9,7 @@ const EXIT_ENTRIES = ['exit', 'terminate', 'handle_cancel', 'log']
 const ANY_ERROR = { error: '*' }
 
 /** What tells `actual` from the recorded trace, and from `alt` too if there is one; nothing when it equals one of them. */
-export function differenceOf(scenario: Scenario, actual: readonly StepTrace[]): AssertionError | undefined {
+export function differenceOf(scenario: Scenario, actual: readonly StepTrace[]): Error | undefined {
   const difference = differenceFrom(scenario, scenario.trace, actual)
   if (difference === undefined || scenario.alt === undefined) return difference
   return differenceFrom(scenario, scenario.alt, actual)
@@ -19,7 +19,7 @@ function differenceFrom(
   scenario: Scenario,
   expected: readonly StepTrace[],
   actual: readonly StepTrace[],
-): AssertionError | undefined {
+): Error | undefined {
   try {
     compareTraces(scenario, expected, actual)
     return undefined

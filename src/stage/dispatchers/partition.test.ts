@@ -16,7 +16,7 @@ const dispatcher = make()
 function subscribed(...consumers: readonly Subscription[]): PartitionState<number> {
   return consumers.reduce((state, consumer) => {
     const step = dispatcher.subscribe(state, consumer)
-    if ('refused' in step) throw new Error(`refused: ${String(step.refused)}`)
+    if ('refused' in step) throw new Error('refused')
     return step.state
   }, dispatcher.init())
 }
