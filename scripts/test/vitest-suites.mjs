@@ -69,6 +69,15 @@ export const vitestSuites = [
     globalSetup: [postgres15, postgres18],
   },
   {
+    name: 'outages',
+    in: 'test/outages',
+    testTimeoutMs: 60_000,
+    limitMs: 240_000,
+    workers: 2,
+    needsBuild: true,
+    globalSetup: [postgres18],
+  },
+  {
     name: 'pgbouncer',
     in: 'test/pgbouncer',
     testTimeoutMs: 30_000,
