@@ -26,6 +26,7 @@ export {
   ResultNotKeptError,
   ResultTimeoutError,
 } from './job/errors.ts'
+export { OutcomeUnknownError } from './store/errors.ts'
 export { RunnerError } from './host/errors.ts'
 export type { Duration } from './job/duration.ts'
 export type { EnqueueOptions, EnqueueSyncOptions } from './job/enqueue-options.ts'

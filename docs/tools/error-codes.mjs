@@ -56,7 +56,7 @@ export const SECTIONS = [
   {
     heading: 'The database',
     sentence:
-      'Thrown by whatever needs the database. Only `ERR_STORE_UNAVAILABLE` and `ERR_STORE_FULL` are worth another try.',
+      'Thrown by whatever needs the database. Only `ERR_STORE_UNAVAILABLE` and `ERR_STORE_FULL` are worth another try, and `ERR_OUTCOME_UNKNOWN` with the ids that the error has.',
     codes: STORE_ERRORS,
   },
   { heading: 'The runner', sentence: 'Thrown by methods of a runner.', codes: RUNNER_ERRORS },

@@ -37,6 +37,9 @@ export interface AckWriterOptions {
 /** The most acks in one transaction. */
 const BATCH_SIZE = 1_000
 
+/** What has ended while the store was away is written within two seconds when it is back. */
+const LONGEST_WAIT_MS = 1_000
+
 /** What the store answers about nearly every end. */
 const TAKEN = { isStale: false, isCancelled: false } as const
 
@@ -167,7 +170,7 @@ export class AckWriter {
   }
 
   async #untilDone(call: () => Promise<void>): Promise<void> {
-    const wait = new ExponentialWait(this.#host, { baseMs: 50, maxMs: 2_000 })
+    const wait = new ExponentialWait(this.#host, { baseMs: 50, maxMs: LONGEST_WAIT_MS })
     while (!this.#isAbandoned) {
       try {
         return await call()

@@ -62,6 +62,8 @@ export interface ClaimerOptions {
 }
 
 const DEFAULT_POLL_MS = 1_000
+/** Work goes on within two seconds when a store that was away is back, however long it was. */
+const LONGEST_BACKOFF_MS = 1_000
 
 type State = 'idle' | 'claiming' | 'backoff' | 'stopped'
 
@@ -102,7 +104,7 @@ export class Claimer {
   constructor(host: Host, options: ClaimerOptions) {
     this.#host = host
     this.#options = options
-    this.#wait = new ExponentialWait(host, { baseMs: 100, maxMs: 5_000 })
+    this.#wait = new ExponentialWait(host, { baseMs: 100, maxMs: LONGEST_BACKOFF_MS })
     this.#lookAgainInMs = options.pollMs ?? DEFAULT_POLL_MS
   }
 

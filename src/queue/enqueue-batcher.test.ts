@@ -4,7 +4,7 @@ import { anId, aStore } from '../../test/support/factories.ts'
 import { gate } from '../../test/support/gate.ts'
 import { settled, testHost } from '../../test/support/test-host.ts'
 import type { NewJob } from '../job/job.ts'
-import { storeError } from '../store/errors.ts'
+import { OutcomeUnknownError, storeError } from '../store/errors.ts'
 import type { InsertedJob } from '../store/store.ts'
 import { EnqueueBatcher } from './enqueue-batcher.ts'
 
@@ -60,7 +60,24 @@ describe('EnqueueBatcher', () => {
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
   })
 
-  it('does not repeat a batch whose outcome nobody knows', async () => {
+  it('does not repeat a batch whose outcome nobody knows, and tells each caller the id of its job', async () => {
+    const cause = new Error('reset')
+    const { batcher, batches } = aBatcher((jobs) => {
+      throw new OutcomeUnknownError(
+        jobs.map(({ id }) => id),
+        cause,
+      )
+    })
+    const jobs = [aNewJob(), aNewJob()]
+    const answers = await Promise.allSettled(jobs.map((job) => batcher.insert(job)))
+    const errors = answers.map((answer) => (answer.status === 'rejected' ? (answer.reason as unknown) : null))
+    expect(errors).toEqual(
+      jobs.map(({ id }) => expect.objectContaining({ code: 'ERR_OUTCOME_UNKNOWN', jobId: id, jobIds: [id], cause })),
+    )
+    expect(batches.length).toBe(1)
+  })
+
+  it('does not repeat a batch that no other content would save', async () => {
     const { batcher, batches } = aBatcher(() => {
       throw storeError('ERR_STORE_UNAVAILABLE', 'busy')
     })

@@ -1,12 +1,13 @@
 /**
  * Gathers enqueues: a lone one is sent at once; those that come while one is under way share the next statement. Each
  * caller's promise still resolves only when its own job is stored. A statement that the store refuses for its content is
- * sent again one job at a time, so that only the culprit's caller sees the error.
+ * sent again one job at a time, so that only the culprit's caller sees the error. One whose outcome is unknown is not sent
+ * again: each caller is told the id of its own job.
  */
 
 import type { Host } from '../host/host.ts'
 import type { NewJob } from '../job/job.ts'
-import { isRetryable } from '../store/errors.ts'
+import { isAboutContent, OutcomeUnknownError } from '../store/errors.ts'
 import type { InsertedJob, Store } from '../store/store.ts'
 
 interface Waiting {
@@ -55,8 +56,13 @@ export class EnqueueBatcher {
         else resolve(answer)
       })
     } catch (error) {
-      if (batch.length === 1 || isRetryable(error)) for (const { reject } of batch) reject(error)
-      else for (const waiting of batch) await this.#send([waiting])
+      if (batch.length > 1 && isAboutContent(error)) {
+        for (const waiting of batch) await this.#send([waiting])
+      } else {
+        for (const { job, reject } of batch) {
+          reject(error instanceof OutcomeUnknownError ? new OutcomeUnknownError([job.id], error.cause) : error)
+        }
+      }
     }
   }
 }

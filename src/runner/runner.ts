@@ -159,8 +159,9 @@ export interface Runner<Jobs extends JobModules = JobModules> extends JobAdminis
    * @param args The array of its arguments.
    * @throws Before anything is stored: `ERR_UNREGISTERED_FUNCTION`, `ERR_UNKNOWN_JOB`, `ERR_BAD_OPTIONS`, `ERR_ARGS_INVALID`,
    *   `ERR_VALUE_UNSUPPORTED`, `ERR_ARGS_TOO_LARGE`, `ERR_BAD_KEY`, `ERR_NOT_AVAILABLE`; `ERR_TX_FOREIGN` for a `tx` that is no transaction on the database
-   *   of the jobs. When the store fails:
-   *   `ERR_STORE_UNAVAILABLE` and its kin; with an `id` of your own the same call can then be repeated safely.
+   *   of the jobs. When the store fails: `ERR_STORE_UNAVAILABLE` and its kin, and nothing is stored; `OutcomeUnknownError`
+   *   (`ERR_OUTCOME_UNKNOWN`) when nobody knows whether it is: the same call with the option `id: error.jobId` stores it once,
+   *   as long as the record of the job is kept.
    */
   enqueue<const Target extends JobTarget<Jobs>>(
     target: Target,

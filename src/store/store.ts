@@ -45,7 +45,7 @@ export interface Store {
 
   /**
    * Stores jobs, all or none. An id that is already in use leaves the stored job as it is and is answered as `duplicate`;
-   * ended jobs count only where `isIdChosen` says so.
+   * ended jobs count only where `isIdChosen` says so. Throws `OutcomeUnknownError` when they may or may not be stored.
    */
   insertJobs(jobs: readonly NewJob[]): Promise<readonly InsertedJob[]>
   /**

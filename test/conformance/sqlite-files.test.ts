@@ -136,7 +136,7 @@ describe('the thread', () => {
     await store.registerNode(node)
     const call = store.insertJobs(jobs(2_000))
     await workers[0]?.terminate()
-    await call.catch((error: unknown) => expect(error).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' }))
+    await call.catch((error: unknown) => expect(error).toMatchObject({ code: 'ERR_OUTCOME_UNKNOWN' }))
     await expect(store.insertJobs([aJob()])).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
     await eventually(() => workers.length === 2)
     const [before] = await eventually(() => store.readNodes())

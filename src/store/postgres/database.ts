@@ -7,14 +7,25 @@
  *     general  two connections: everything else
  *
  * Besides these the listener and the beat have one each: six connections for a process at most, whatever its concurrency.
- * A lane connects with its first use. A connection that fails is thrown away, never given back to its lane.
+ * A lane connects with its first use. A connection that fails is thrown away, never given back to its lane. What makes the
+ * server itself doubtful (it was demoted, has crashed, does not answer) empties all lanes: idle connections to a server that
+ * is gone do not notice. One to a server that takes no writes serves for what it was made for, and is not kept.
+ *
+ * Every statement has a limit here; where no pooler stands between, the server has a shorter one, so that it does not go on
+ * with what nobody waits for. What the server rolled back for the sake of another session is done again at once, a few times.
  */
 
 import type { Client, ClientConfig, Pool, PoolClient, QueryConfig } from 'pg'
 import { assert } from '../../host/errors.ts'
 import { storeError } from '../errors.ts'
-import { isConnectionSound, translateConnectError, translateError } from './errors.ts'
-import { isPooled } from './pooler.ts'
+import {
+  isConnectionSound,
+  isRolledBack,
+  isServerDoubtful,
+  translateConnectError,
+  translateStatementError,
+} from './errors.ts'
+import { lookAt } from './pooler.ts'
 import type { UserTransaction } from './user-transaction.ts'
 
 /** A value that the driver may be given: text, a number or a flag; lists go as the text of an array or of JSON. */
@@ -41,7 +52,7 @@ export interface Db {
 
 /** Several connections that do the same work. */
 export interface Lane extends Db {
-  /** Runs `work` in one transaction, which is rolled back when it throws. */
+  /** Runs `work` in one transaction, which is rolled back when it throws; again when the server asks for that. */
   transaction<T>(work: (db: Db) => Promise<T>): Promise<T>
   /** Runs `work` on one connection. */
   session<T>(work: (db: Db) => Promise<T>): Promise<T>
@@ -50,6 +61,9 @@ export interface Lane extends Db {
 /** No statement of ours takes nearly as long; a connection that does not answer for so long is given up. */
 const QUERY_TIMEOUT_MS = 10_000
 const CONNECT_TIMEOUT_MS = 10_000
+
+/** How often the same work is done when the server rolls it back for the sake of another session. */
+const MOST_TRIES = 4
 
 /** What the driver needs to know to reach a database; a password that is a function stays one. */
 export type PgConfig = ClientConfig
@@ -77,6 +91,8 @@ export class Database {
   readonly #address: Address
   readonly #statements: StatementsInSchema
   readonly #pools: Pool[] = []
+  /** Connections that were made earlier are not used any more. */
+  #generation = 0
   readonly claims: Lane
   readonly acks: Lane
   readonly general: Lane
@@ -111,7 +127,7 @@ export class Database {
 
   /** Statements on a connection of {@link client}. */
   on(client: Pick<Client, 'query'>): Db {
-    return new Connection(this.name, client, this.#statements, false)
+    return new Connection(client, { name: this.name, statements: this.#statements, isDirect: false })
   }
 
   /** Statements in a transaction of the user. What its library throws is the user's to handle, so it passes unchanged. */
@@ -148,14 +164,33 @@ export class Database {
       this.#pools.push(made)
       return made
     }
+    const take = async (): Promise<PoolClient> => {
+      for (;;) {
+        const client = await (await (pool ??= open())).connect()
+        const known = connections.get(client)
+        if (known === undefined || isCurrent(known)) return client
+        dismiss(client)
+      }
+    }
+    const isCurrent = (connection: Connection): boolean =>
+      connection.isSound && connection.generation === this.#generation
     const connect = async (): Promise<PoolClient> => {
       try {
-        const client = await (await (pool ??= open())).connect()
+        const client = await take()
         if (connections.has(client)) return client
         try {
-          const isDirect = !(await isPooled(client))
-          if (isDirect) await client.query(settings)
-          connections.set(client, new Connection(name, client, this.#statements, isDirect))
+          const generation = this.#generation
+          const { isPooled, isReadOnly } = await lookAt(client)
+          if (!isPooled) await client.query(settings)
+          const connection = new Connection(client, {
+            name,
+            statements: this.#statements,
+            isDirect: !isPooled,
+            isPassing: isReadOnly,
+            generation,
+            onDoubt: () => this.#doubt(generation),
+          })
+          connections.set(client, connection)
           return client
         } catch (error) {
           client.release(true)
@@ -172,45 +207,99 @@ export class Database {
       try {
         return await work(connection)
       } finally {
-        // `true` ends the connection.
-        client.release(!connection.isSound)
+        if (isCurrent(connection) && !connection.isPassing) client.release()
+        else dismiss(client)
       }
     }
     return {
       name,
-      query: (text, values) => session((db) => db.query(text, values)),
-      repeat: (text, values) => session((db) => db.repeat(text, values)),
+      query: (text, values) => untilDone(() => session((db) => db.query(text, values))),
+      repeat: (text, values) => untilDone(() => session((db) => db.repeat(text, values))),
       session,
       transaction: (work) =>
-        session(async (db) => {
-          await db.query('begin isolation level read committed')
-          try {
-            const answer = await work(db)
-            await db.query('commit')
-            return answer
-          } catch (error) {
-            // Of a broken connection the server rolls back by itself; to ask it would only wait for another timeout.
-            if (db.isSound) await db.query('rollback').catch(() => {})
-            throw error
-          }
-        }),
+        untilDone(() =>
+          session(async (db) => {
+            await db.query(db.isDirect ? BEGIN : BEGIN_POOLED)
+            try {
+              const answer = await work(db)
+              await db.query('commit')
+              return answer
+            } catch (error) {
+              // Of a broken connection the server rolls back by itself; to ask it would only wait for another timeout.
+              if (db.isSound) await db.query('rollback').catch(() => {})
+              throw error
+            }
+          }),
+        ),
     }
   }
+
+  /** All connections that were made before the one that failed, and that one, are given up; idle ones now. */
+  #doubt(generation: number): void {
+    // Those that fail later of the same cause say nothing about the ones that were made since.
+    if (generation !== this.#generation) return
+    this.#generation += 1
+    for (const pool of this.#pools) {
+      for (let idle = pool.idleCount; idle > 0; idle--) {
+        // Where it cannot be had, somebody else has taken it, and dismisses it.
+        pool.connect().then(dismiss, () => {})
+      }
+    }
+  }
+}
+
+/** Ends a connection instead of giving it back. Its other side may be gone: that must keep no process alive. */
+function dismiss(client: PoolClient): void {
+  // A method that the type declarations of the driver leave out.
+  ;(client as unknown as { unref(): void }).unref()
+  client.release(true)
+}
+
+/** Does work again that the server has rolled back for the sake of another session. */
+async function untilDone<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (tries === MOST_TRIES || !isRolledBack(error)) throw error
+    }
+  }
+}
+
+interface ConnectionOptions {
+  /** How the database is called in messages. */
+  readonly name: string
+  readonly statements: StatementsInSchema
+  /** Whether no pooler stands between. */
+  readonly isDirect: boolean
+  /** Whether it is not kept when its first user has done with it. */
+  readonly isPassing?: boolean
+  /** See {@link Database}. */
+  readonly generation?: number
+  /** The server itself is doubtful now. */
+  readonly onDoubt?: () => void
 }
 
 /** One connection of the driver. */
 class Connection implements Db {
   readonly name: string
+  readonly isDirect: boolean
+  readonly isPassing: boolean
+  readonly generation: number
   readonly #client: Pick<Client, 'query'>
   readonly #statements: StatementsInSchema
-  readonly #isDirect: boolean
+  readonly #onDoubt: (() => void) | undefined
   #isSound = true
 
-  constructor(name: string, client: Pick<Client, 'query'>, statements: StatementsInSchema, isDirect: boolean) {
+  constructor(client: Pick<Client, 'query'>, options: ConnectionOptions) {
+    const { name, statements, isDirect, isPassing = false, generation = 0, onDoubt } = options
     this.name = name
+    this.isDirect = isDirect
+    this.isPassing = isPassing
+    this.generation = generation
     this.#client = client
     this.#statements = statements
-    this.#isDirect = isDirect
+    this.#onDoubt = onDoubt
   }
 
   /** Whether it may be used again. */
@@ -224,7 +313,7 @@ class Connection implements Db {
 
   repeat(text: string, values: readonly SqlValue[]): Promise<readonly Row[]> {
     const statement = this.#statements.of(text)
-    return this.#run(this.#isDirect ? statement : { text: statement.text }, values)
+    return this.#run(this.isDirect ? statement : { text: statement.text }, values)
   }
 
   async #run(statement: QueryConfig, values: readonly SqlValue[] | undefined): Promise<readonly Row[]> {
@@ -234,8 +323,11 @@ class Connection implements Db {
       const { rows } = await this.#client.query<unknown[]>(config)
       return rows
     } catch (error) {
-      if (!isConnectionSound(error)) this.#isSound = false
-      throw translateError(error, this.name)
+      if (!isConnectionSound(error)) {
+        this.#isSound = false
+        if (isServerDoubtful(error)) this.#onDoubt?.()
+      }
+      throw translateStatementError(error, this.name)
     }
   }
 }
@@ -260,10 +352,29 @@ class StatementsInSchema {
 }
 
 /**
+ * How long the server goes on: with a statement, a little less than we wait for it; with waiting for a lock; and with a
+ * transaction whose client says nothing, because its network is gone. Otherwise what nobody waits for any more would hold
+ * locks that others need.
+ */
+const SERVER_LIMITS = [
+  ['statement_timeout', '9s'],
+  ['lock_timeout', '2s'],
+  ['idle_in_transaction_session_timeout', '15s'],
+] as const
+
+const BEGIN = 'begin isolation level read committed'
+
+/** Through a pooler a setting may not outlive its transaction. */
+const BEGIN_POOLED = [BEGIN, ...SERVER_LIMITS.map(([name, limit]) => `set local ${name} = '${limit}'`)].join('; ')
+
+/**
  * Compiling a statement takes longer than any of ours runs, and the server's estimates of empty tables ask for it. Whatever
  * the default of the database is: statements here see what others have committed, wait for locks and go on from there.
  */
-const FOR_ALL_STATEMENTS = `set jit = off; set default_transaction_isolation = 'read committed'`
+const FOR_ALL_STATEMENTS = [
+  `set jit = off; set default_transaction_isolation = 'read committed'`,
+  ...SERVER_LIMITS.map(([name, limit]) => `set ${name} = '${limit}'`),
+].join('; ')
 
 /**
  * Claims and acks go by their indexes. Their plans are made once, perhaps while a table is empty and looks as if reading it

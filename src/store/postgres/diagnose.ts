@@ -16,7 +16,7 @@ import { uuidV4 } from '../../host/uuid.ts'
 import type { Finding } from '../store.ts'
 import type { Database, Db, Row } from './database.ts'
 import { translateError } from './errors.ts'
-import { isPooled, isShared } from './pooler.ts'
+import { isShared, lookAt } from './pooler.ts'
 import { readVersion, SCHEMA_VERSION } from './schema.ts'
 
 /** What is looked at. */
@@ -155,9 +155,9 @@ async function tryWire(host: Host, database: Database): Promise<WireFacts> {
   const client = await database.client()
   try {
     await client.connect()
-    const pooled = await isPooled(client)
-    const isDeaf = pooled && (await isShared(client, database.general))
-    return { isPooled: pooled, isHeard: !isDeaf && (await isHeard(host, client, database)) }
+    const { isPooled } = await lookAt(client)
+    const isDeaf = isPooled && (await isShared(client, database.general))
+    return { isPooled, isHeard: !isDeaf && (await isHeard(host, client, database)) }
   } catch (error) {
     throw translateError(error, database.name)
   } finally {

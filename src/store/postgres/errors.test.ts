@@ -1,12 +1,23 @@
 import { describe, expect, it } from 'vitest'
 
 import { storeError } from '../errors.ts'
-import { isConnectionSound, sqlStateOf, translateError } from './errors.ts'
+import {
+  isConnectionSound,
+  isRolledBack,
+  isServerDoubtful,
+  sqlStateOf,
+  translateConnectError,
+  translateError,
+  translateStatementError,
+  UnansweredError,
+} from './errors.ts'
 
 /** What the driver throws for an answer of the server. */
-function aServerError(state: string): Error {
-  return Object.assign(new Error('the reason'), { code: state, severity: 'ERROR' })
+function aServerError(state: string, severity = 'ERROR'): Error {
+  return Object.assign(new Error('the reason'), { code: state, severity })
 }
+
+const RESET = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
 
 describe('errors of PostgreSQL', () => {
   it.each([
@@ -65,8 +76,48 @@ describe('errors of PostgreSQL', () => {
   })
 
   it('of the network leave no connection', () => {
-    const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
-    expect(isConnectionSound(reset)).toBe(false)
-    expect(sqlStateOf(reset)).toBeNull()
+    expect(isConnectionSound(RESET)).toBe(false)
+    expect(sqlStateOf(RESET)).toBeNull()
+  })
+
+  it.each([
+    ['a reset connection', RESET, true],
+    ['a time limit', new Error('Query read timeout'), true],
+    ['the end of the session', aServerError('57P01', 'FATAL'), true],
+    ['the same in another language', aServerError('57P01', 'SCHWERWIEGEND'), true],
+    ['a transaction that was silent for too long', aServerError('25P03', 'FATAL'), true],
+    ['a disk that is full while the log is written', aServerError('53100', 'PANIC'), true],
+    ['a deadlock', aServerError('40P01'), false],
+    ['the same in another language', aServerError('40P01', 'FEHLER'), false],
+    ['a server that takes no writes', aServerError('25006'), false],
+    ['a statement that took too long', aServerError('57014'), false],
+    ['a full disk', aServerError('53100'), false],
+  ])('of a statement leave its outcome unknown or not: %s', (_, cause, isUnknown) => {
+    expect(translateStatementError(cause, 'db') instanceof UnansweredError).toBe(isUnknown)
+    if (isUnknown) expect(isConnectionSound(cause)).toBe(false)
+  })
+
+  it('of connecting say that nothing was sent', () => {
+    expect(translateConnectError(RESET, 'db')).not.toBeInstanceOf(UnansweredError)
+  })
+
+  it.each([
+    ['a reset connection', RESET, true],
+    ['a demotion', aServerError('25006'), true],
+    ['a crash', aServerError('57P02', 'FATAL'), true],
+    ['the end of one session', aServerError('57P01', 'FATAL'), false],
+    ['a prepared statement that is gone', aServerError('26000'), false],
+    ['a deadlock', aServerError('40P01'), false],
+  ])('make all connections doubtful or not: %s', (_, error, isDoubtful) => {
+    expect(isServerDoubtful(error)).toBe(isDoubtful)
+  })
+
+  it.each([
+    ['40P01', true],
+    ['40001', true],
+    ['55P03', false],
+    ['57P01', false],
+  ])('with SQLSTATE %s are worth the same work at once: %s', (state, isAgain) => {
+    expect(isRolledBack(translateError(aServerError(state), 'db'))).toBe(isAgain)
   })
 })

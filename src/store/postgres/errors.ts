@@ -1,4 +1,4 @@
-/** Turns what the driver throws into the errors of the contract. */
+/** Turns what the driver throws into the errors of the contract, and tells what it says about the connection. */
 
 import { RunnerError } from '../../host/errors.ts'
 import { storeError } from '../errors.ts'
@@ -28,6 +28,20 @@ const DISK_FULL = '53100'
 const MISSING_SCHEMA = '3F000'
 const MISSING_TABLE = '42P01'
 const MISSING_RIGHT = '42501'
+
+/**
+ * A statement was sent, and nobody knows whether it was carried out. The rule: where the server says `ERROR`, it has rolled
+ * back; everything else that ends a statement, even the last words of a session that is ended, may come after a commit.
+ * Code `ERR_STORE_UNAVAILABLE`.
+ */
+export class UnansweredError extends RunnerError {}
+
+/** The error of the contract for what came back of a statement that was sent. */
+export function translateStatementError(error: unknown, name: string): RunnerError {
+  const translated = translateError(error, name)
+  if (translated === error || isAnswered(error)) return translated
+  return new UnansweredError('ERR_STORE_UNAVAILABLE', translated.message, { cause: error })
+}
 
 /** The error of the contract for what was thrown; our own errors pass unchanged. */
 export function translateError(error: unknown, name: string): RunnerError {
@@ -70,14 +84,22 @@ export function translateConnectError(error: unknown, name: string): RunnerError
 /** Whether the connection on which `error` came up may be used again: the server answered, and goes on. */
 export function isConnectionSound(error: unknown): boolean {
   const { state } = readPgError(error)
-  return (
-    state !== null &&
-    !state.startsWith('08') &&
-    !state.startsWith('57P') &&
-    state !== '25006' &&
-    state !== '26000' &&
-    state !== '0A000'
-  )
+  return isAnswered(error) && state !== '25006' && state !== '26000' && state !== '0A000'
+}
+
+/**
+ * Whether `error` makes all connections doubtful, not only its own: the server was demoted or has crashed, or one of them
+ * broke without a word of the server, or was not answered in time. Those that are idle would not notice.
+ */
+export function isServerDoubtful(error: unknown): boolean {
+  const { state } = readPgError(error)
+  return state === null || state === '25006' || state === '57P02'
+}
+
+/** Whether the server has rolled back for the sake of another session: the same work may be done again at once. */
+export function isRolledBack(error: unknown): boolean {
+  const state = error instanceof RunnerError ? sqlStateOf(error.cause) : null
+  return state === '40001' || state === '40P01'
 }
 
 /** The SQLSTATE of an error of the server; null for one of the driver or the network. */
@@ -85,10 +107,27 @@ export function sqlStateOf(error: unknown): string | null {
   return readPgError(error).state
 }
 
-function readPgError(error: unknown): { readonly state: string | null; readonly text: string } {
-  if (!(error instanceof Error)) return { state: null, text: String(error) }
+/**
+ * Whether the server has judged the statement, and not only ended the session. The states tell, as the word for how severe
+ * it is may be in the language of the server; the word, where it is known, tells more.
+ */
+function isAnswered(error: unknown): boolean {
+  const { state, severity } = readPgError(error)
+  if (state === null || severity === 'FATAL' || severity === 'PANIC') return false
+  return !state.startsWith('08') && !state.startsWith('57P') && state !== '25P03' && state !== '25P04'
+}
+
+interface ReadError {
+  readonly state: string | null
+  readonly severity: string | null
+  readonly text: string
+}
+
+function readPgError(error: unknown): ReadError {
+  if (!(error instanceof Error)) return { state: null, severity: null, text: String(error) }
   // Plain properties that may be absent: network errors have a `code` too, but no `severity`.
   const { code, severity } = error as { code?: unknown; severity?: unknown }
   const text = error.message === '' && typeof code === 'string' ? code : error.message
-  return { state: typeof code === 'string' && typeof severity === 'string' ? code : null, text }
+  const isServers = typeof code === 'string' && typeof severity === 'string'
+  return { state: isServers ? code : null, severity: isServers ? severity : null, text }
 }

@@ -19,7 +19,7 @@ import type { Host, Timer } from '../../host/host.ts'
 import { uuidV4 } from '../../host/uuid.ts'
 import type { Database, Db } from './database.ts'
 import { endClient, endedWithin } from './ended-within.ts'
-import { isPooled, isShared } from './pooler.ts'
+import { isShared, lookAt } from './pooler.ts'
 
 const SET_WAKE = `
   insert into /* schema */.wake (listener, is_idle, seen_at) values ($1::uuid, $2::boolean, (select /* schema */.now_ms()))
@@ -109,7 +109,8 @@ export class Listener {
     try {
       client = await database.client()
       await client.connect()
-      const isDeaf = (await isPooled(client)) && (await isShared(client, database.general))
+      const { isPooled } = await lookAt(client)
+      const isDeaf = isPooled && (await isShared(client, database.general))
       if (!this.#isOpen || isDeaf) {
         // To listen would leave that behind on a connection that others are given next.
         this.#isIdle = false

@@ -8,17 +8,25 @@ import type { Client, PoolClient } from 'pg'
 
 const READ_PID = 'select pg_backend_pid()::integer as pid'
 
+const LOOK = `${READ_PID}, current_setting('transaction_read_only') = 'on' as is_read_only`
+
+/** What a new connection leads to. */
+export interface ConnectionLook {
+  /** Another process of the server answers than the one that the connection was made to: a pooler announces its own. */
+  readonly isPooled: boolean
+  /** The server is a standby, or takes no writes for another reason. */
+  readonly isReadOnly: boolean
+}
+
 /** Looks until it is as good as sure; a pooler mostly gives the connection that was used last, so one look tells. */
 const MOST_LOOKS = 5
 
-/**
- * Whether another process of the server answers than the one that the connection was made to: a pooler announces a number of
- * its own.
- */
-export async function isPooled(client: Client | PoolClient): Promise<boolean> {
+/** Looks where a new connection leads. */
+export async function lookAt(client: Client | PoolClient): Promise<ConnectionLook> {
   // A property that the type declarations of the driver leave out.
   const { processID } = client as unknown as { readonly processID?: number | null }
-  return (await readPid(client)) !== processID
+  const { rows } = await client.query<{ pid: number; is_read_only: boolean }>(LOOK)
+  return { isPooled: rows[0]?.pid !== processID, isReadOnly: rows[0]?.is_read_only === true }
 }
 
 /**

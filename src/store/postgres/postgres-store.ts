@@ -14,7 +14,7 @@ import { uuidV4 } from '../../host/uuid.ts'
 import { QUARANTINE_AFTER } from '../../job/crashes.ts'
 import type { NewJob } from '../../job/job.ts'
 import { CANCELLED_STATES, DELETED_STATES, RETRIED_STATES } from '../bulk-target.ts'
-import { storeError } from '../errors.ts'
+import { OutcomeUnknownError, storeError } from '../errors.ts'
 import type {
   Ack,
   ChangeTopic,
@@ -32,7 +32,7 @@ import { Claims } from './claims.ts'
 import type { Database, Db } from './database.ts'
 import { diagnoseDatabase } from './diagnose.ts'
 import { endedWithin } from './ended-within.ts'
-import { sqlStateOf } from './errors.ts'
+import { sqlStateOf, UnansweredError } from './errors.ts'
 import { LoopHeart, type Heart } from './heart.ts'
 import { HeldLeases } from './held-leases.ts'
 import { Listener } from './listener.ts'
@@ -145,7 +145,7 @@ class PostgresStore implements Store {
     await this.open()
     if (jobs.length === 0) return []
     await this.#knowLevels(jobs)
-    return this.#insert(this.#database.general, jobs)
+    return this.#insertOnce(jobs)
   }
 
   async insertInTransaction(tx: unknown, jobs: readonly NewJob[]): Promise<readonly InsertedJob[]> {
@@ -194,7 +194,7 @@ class PostgresStore implements Store {
     }
     const { acks: lane } = this.#database
     const answer = isOneStatement(acks)
-      ? await lane.session((db) => ackJobs(db, acks, context))
+      ? await ackJobs(lane, acks, context)
       : await lane.transaction((db) => ackJobs(db, acks, context))
     this.#held.remove(acks)
     return answer
@@ -358,6 +358,19 @@ class PostgresStore implements Store {
       // An id that is in use: the same call came twice, because the answer to the first was lost.
       if (sqlStateOf((error as { cause?: unknown }).cause) !== UNIQUE_VIOLATION) throw error
       return insertJobsWithCare(db, jobs, this.#channel)
+    }
+  }
+
+  /** What is sent here is all that a caller waits for: when its answer is lost, nobody knows whether the jobs are stored. */
+  async #insertOnce(jobs: readonly NewJob[]): Promise<readonly InsertedJob[]> {
+    try {
+      return await this.#insert(this.#database.general, jobs)
+    } catch (error) {
+      if (!(error instanceof UnansweredError)) throw error
+      throw new OutcomeUnknownError(
+        jobs.map(({ id }) => id),
+        error,
+      )
     }
   }
 

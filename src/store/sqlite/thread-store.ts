@@ -12,10 +12,10 @@
 
 import { Worker } from 'node:worker_threads'
 import type { Timer } from '../../host/clock.ts'
-import { unreachable } from '../../host/errors.ts'
+import { RunnerError, unreachable } from '../../host/errors.ts'
 import type { Host } from '../../host/host.ts'
 import { uuidV4 } from '../../host/uuid.ts'
-import { storeError } from '../errors.ts'
+import { OutcomeUnknownError, storeError } from '../errors.ts'
 import type { RescueRequest, Store } from '../store.ts'
 import { BeatMark, BlockingAnswer } from '../thread-signals.ts'
 import type { BeatingNode, CoreOptions, CoreVerb, VerbAnswer, VerbArgs } from './core.ts'
@@ -52,6 +52,13 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
+/** The thread died while it had a call, which it may have carried out. Code `ERR_STORE_UNAVAILABLE`. */
+class ThreadDiedError extends RunnerError {
+  constructor(cause: unknown) {
+    super('ERR_STORE_UNAVAILABLE', `the store's thread died before it answered`, { cause })
+  }
+}
+
 class StoreThread {
   readonly #host: Host
   readonly #options: CoreOptions
@@ -74,6 +81,7 @@ class StoreThread {
     this.checkOpen()
     if (verb === 'registerNode') this.#mark((args as VerbArgs<'registerNode'>)[0].id)
     const answer = this.#request((id) => ({ type: 'call', id, verb, args }))
+    if (verb === 'insertJobs') return this.#orUnknown(answer as Promise<VerbAnswer<V>>, args as VerbArgs<'insertJobs'>)
     if (verb === 'registerNode') {
       const [{ id, beatMs }] = args as VerbArgs<'registerNode'>
       await answer
@@ -110,6 +118,21 @@ class StoreThread {
     const mark = new BeatMark()
     this.#marks.set(node, mark)
     this.#send({ type: 'mark', node, memory: mark.memory })
+  }
+
+  /** Jobs that were on their way when the thread died may be stored or not. */
+  async #orUnknown<T>(answer: Promise<T>, [jobs]: VerbArgs<'insertJobs'>): Promise<T> {
+    try {
+      return await answer
+    } catch (error) {
+      if (!(error instanceof ThreadDiedError)) throw error
+      throw new OutcomeUnknownError(
+        jobs.map(({ id }) => id),
+        error,
+      )
+    } finally {
+      this.#holdProcess()
+    }
   }
 
   subscribe(listener: () => void): () => void {
@@ -218,13 +241,7 @@ class StoreThread {
     this.#pending.clear()
     if (this.#closing === null) this.#startLater()
     for (const { reject } of calls) {
-      reject(
-        storeError(
-          'ERR_STORE_UNAVAILABLE',
-          `the store's thread died; whether the call was carried out is unknown`,
-          cause,
-        ),
-      )
+      reject(new ThreadDiedError(cause))
     }
     if (this.#closing === null) {
       this.#host.logger.log({ level: 'error', code: 'store_thread_died', args: [cause] })
