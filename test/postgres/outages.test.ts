@@ -1,4 +1,4 @@
-/** What workers and producers do while PostgreSQL is away, cuts them off, refuses to write, or does not answer. */
+/** What workers and producers do while PostgreSQL is away, cuts them off, or does not answer; more of it in test/outages. */
 
 import { join } from 'node:path'
 
@@ -9,6 +9,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { gate } from '../support/gate.ts'
 import { heartbeat } from '../support/heartbeat.ts'
+import { AWAY } from '../support/outage-place.ts'
 import { postgresDatabase } from '../support/postgres-database.ts'
 import { startPostgres, type PostgresServer } from '../support/postgres-server.ts'
 import { passRealTime } from '../support/real-time.ts'
@@ -69,7 +70,7 @@ describe('a server that is killed and starts again', () => {
     await eventually(async () => (await admin.query('select id from millrace.job where started_at > 0')).rowCount === 2)
     await server.kill9()
     const id = anId()
-    await expect(runner.enqueue(run, [0], { id })).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
+    await expect(runner.enqueue(run, [0], { id })).rejects.toMatchObject({ code: expect.stringMatching(AWAY) })
     await server.restart()
     const isUpAt = Date.now()
     expect((await runner.enqueue(run, [0], { id })).id).toBe(id)
@@ -116,7 +117,7 @@ describe('connections that are cut again and again', () => {
         await eventually(
           () =>
             runner.enqueue(work.run, [], { id }).catch((error: unknown) => {
-              expect(error).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
+              expect(error).toMatchObject({ code: expect.stringMatching(AWAY) })
               return false
             }),
           { everyMs: 50 },
@@ -134,35 +135,6 @@ describe('connections that are cut again and again', () => {
     await eventually(async () => (await backends(admin, 'listen %')).length === 1)
     await heartbeat(admin)
     expect((await admin.query('select * from millrace.lease')).rows).toEqual([])
-  })
-})
-
-describe('a server that refuses to write', () => {
-  it('is asked again until it does, on new connections', async () => {
-    const server = await aServer()
-    const url = await server.createDatabase('app')
-    const admin = await connect(url)
-    const work = { run: (value: number) => value }
-    const { runner } = await aWorker({ work }, { database: url })
-    await (await runner.enqueue(work.run, [1])).result()
-    await admin.query('set default_transaction_read_only = off')
-    await admin.query('alter system set default_transaction_read_only = on')
-    await admin.query('select pg_reload_conf()')
-    const id = anId()
-    await eventually(() =>
-      runner.enqueue(work.run, [2]).then(
-        () => false,
-        (error: unknown) => {
-          expect(error).toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
-          return true
-        },
-      ),
-    )
-    await expect(runner.enqueue(work.run, [3], { id })).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
-    await admin.query('alter system reset default_transaction_read_only')
-    await admin.query('select pg_reload_conf()')
-    const handle = await eventually(() => runner.enqueue(work.run, [3], { id }).catch(() => false as const))
-    expect(await handle.result({ timeout: '8s' })).toBe(3)
   })
 })
 
