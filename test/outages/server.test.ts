@@ -77,7 +77,8 @@ describe('a server that', () => {
     await stream.stop()
     expect(new Set(place.refusals)).toEqual(new Set(['ERR_STORE_UNAVAILABLE']))
     expect(await place.account()).toEqual(allEndedOnce(place))
-    expect(bad).toEqual([])
+    // No beat was confirmed for as long as the server took none: at ten seconds a node fences itself, and goes on.
+    expect(bad.filter(({ name }) => name !== 'node:fenced')).toEqual([])
   })
 
   it('comes back as a standby is waited for until it is promoted', async () => {

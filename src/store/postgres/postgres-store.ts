@@ -350,21 +350,24 @@ class PostgresStore implements Store {
 
   // ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async #insert(db: Db, jobs: readonly NewJob[]): Promise<readonly InsertedJob[]> {
-    if (jobs.some(({ isIdChosen }) => isIdChosen)) return insertJobsWithCare(db, jobs, this.#channel)
+  async #insert(jobs: readonly NewJob[]): Promise<readonly InsertedJob[]> {
+    const { general } = this.#database
+    if (jobs.some(({ isIdChosen }) => isIdChosen)) {
+      return general.transaction((db) => insertJobsWithCare(db, jobs, this.#channel))
+    }
     try {
-      return await insertNewJobs(db, jobs, this.#channel)
+      return await insertNewJobs(general, jobs, this.#channel)
     } catch (error) {
       // An id that is in use: the same call came twice, because the answer to the first was lost.
       if (sqlStateOf((error as { cause?: unknown }).cause) !== UNIQUE_VIOLATION) throw error
-      return insertJobsWithCare(db, jobs, this.#channel)
+      return insertJobsWithCare(general, jobs, this.#channel)
     }
   }
 
   /** What is sent here is all that a caller waits for: when its answer is lost, nobody knows whether the jobs are stored. */
   async #insertOnce(jobs: readonly NewJob[]): Promise<readonly InsertedJob[]> {
     try {
-      return await this.#insert(this.#database.general, jobs)
+      return await this.#insert(jobs)
     } catch (error) {
       if (!(error instanceof UnansweredError)) throw error
       throw new OutcomeUnknownError(

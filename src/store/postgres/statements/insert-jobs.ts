@@ -54,6 +54,13 @@ const INSERT_WITH_CARE = `
     returning id)
   select i.id, t.told from inserted i left join told t on true`
 
+// A job may have ended after the insert has looked for ended jobs, and before it looked for a live one: then it found neither.
+// Another statement sees what was committed meanwhile.
+const TAKE_BACK_ENDED = `
+  delete from /* schema */.job j where j.id = any($1::uuid[]) and (
+    exists (select 1 from /* schema */.history h where h.id = j.id) or exists (select 1 from /* schema */.dead d where d.id = j.id))
+  returning j.id`
+
 const ADD_PRIORITIES = `
   insert into /* schema */.queue_priority (queue, priority)
   select * from unnest($1::text[], $2::smallint[]) p (queue, priority) on conflict do nothing`
@@ -77,7 +84,11 @@ export async function insertNewJobs(db: Db, jobs: readonly NewJob[], channel: st
   return jobs.map(({ id }) => ({ id, status: 'created' }))
 }
 
-/** Stores jobs, but for those whose id is in use; ended jobs count only for ids that somebody chose. */
+/**
+ * Stores jobs, but for those whose id is in use; ended jobs count only for ids that somebody chose.
+ *
+ * @param db In a transaction, where somebody chose an id: nobody may see a job that is taken back.
+ */
 export async function insertJobsWithCare(
   db: Db,
   jobs: readonly NewJob[],
@@ -86,6 +97,10 @@ export async function insertJobsWithCare(
   const chosen = plainArray(jobs.flatMap(({ id, isIdChosen }) => (isIdChosen ? [id] : [])))
   const rows = await db.query(INSERT_WITH_CARE, [channel, encodeJobs(jobs), chosen])
   const created = new Set(rows.map(([id]) => id))
+  const doubtful = jobs.flatMap(({ id, isIdChosen }) => (isIdChosen && created.has(id) ? [id] : []))
+  if (doubtful.length > 0) {
+    for (const [id] of await db.query(TAKE_BACK_ENDED, [plainArray(doubtful)])) created.delete(id)
+  }
   // Of two jobs of one id the first was stored.
   return jobs.map(({ id }) => ({ id, status: created.delete(id) ? 'created' : 'duplicate' }))
 }
