@@ -67,6 +67,7 @@ export class ExplainingDb implements Db {
   }
 
   async #run(how: 'query' | 'repeat', text: string, values: readonly SqlValue[]): Promise<readonly Row[]> {
+    if (/^\s*(savepoint|rollback|set)\b/.test(text)) return this.inner[how](text, values)
     // Executed twice: once to be looked at, and undone. A plan made for `execute` follows the same settings as one made for
     // a statement of the protocol.
     await this.inner.query('savepoint explaining')

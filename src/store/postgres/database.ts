@@ -353,13 +353,14 @@ class StatementsInSchema {
 
 /**
  * How long the server goes on: with a statement, a little less than we wait for it; with waiting for a lock; and with a
- * transaction whose client says nothing, because its network is gone. Otherwise what nobody waits for any more would hold
- * locks that others need.
+ * transaction whose client says nothing, because its network is gone, or its process is stopped, or its event loop blocked.
+ * Otherwise what nobody waits for any more would hold locks that others need, those first who want to rescue its jobs: so a
+ * silent transaction ends before the time is over after which a node counts as dead.
  */
 const SERVER_LIMITS = [
   ['statement_timeout', '9s'],
   ['lock_timeout', '2s'],
-  ['idle_in_transaction_session_timeout', '15s'],
+  ['idle_in_transaction_session_timeout', '5s'],
 ] as const
 
 const BEGIN = 'begin isolation level read committed'

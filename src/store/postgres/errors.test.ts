@@ -23,6 +23,7 @@ describe('errors of PostgreSQL', () => {
   it.each([
     ['08006', 'ERR_STORE_UNAVAILABLE'],
     ['25006', 'ERR_STORE_UNAVAILABLE'],
+    ['25P03', 'ERR_STORE_UNAVAILABLE'],
     ['40001', 'ERR_STORE_UNAVAILABLE'],
     ['40P01', 'ERR_STORE_UNAVAILABLE'],
     ['53300', 'ERR_STORE_UNAVAILABLE'],
@@ -68,6 +69,7 @@ describe('errors of PostgreSQL', () => {
     ['57014', true],
     ['57P01', false],
     ['25006', false],
+    ['25P03', false],
     ['26000', false],
     ['08003', false],
   ])('with SQLSTATE %s leave a connection that may be used again: %s', (state, isSound) => {

@@ -7,6 +7,7 @@ import { storeError } from '../errors.ts'
 const UNAVAILABLE_STATES: ReadonlySet<string> = new Set([
   '0A000', // a table was changed under a prepared statement; a new connection prepares it anew
   '25006', // read-only: the server was demoted
+  '25P03', // a transaction was idle for too long: this process was stopped, or its event loop blocked
   '26000', // a prepared statement is gone: a pooler has changed the connection
   '40001', // serialization failure
   '40P01', // deadlock
@@ -100,6 +101,12 @@ export function isServerDoubtful(error: unknown): boolean {
 export function isRolledBack(error: unknown): boolean {
   const state = error instanceof RunnerError ? sqlStateOf(error.cause) : null
   return state === '40001' || state === '40P01'
+}
+
+/** Whether the error of a statement says that it waited for a lock as long as it was allowed to. */
+export function isLockTaken(error: unknown): boolean {
+  const thrown = error instanceof RunnerError ? error.cause : error
+  return readPgError(thrown).state === LOCK_TAKEN
 }
 
 /** The SQLSTATE of an error of the server; null for one of the driver or the network. */

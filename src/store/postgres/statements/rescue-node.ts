@@ -10,7 +10,8 @@ import { crashError, decideRescue } from '../../rescue-decision.ts'
 import type { RescueAnswer, RescueRequest } from '../../store.ts'
 import { encodeError } from '../../stored-values.ts'
 import { plainArray, textArray } from '../array-literal.ts'
-import type { Db } from '../database.ts'
+import type { Db, Row } from '../database.ts'
+import { isLockTaken } from '../errors.ts'
 import { NO_UUID, UNDER_LEASE } from '../rows.ts'
 import {
   CANCELLED_BY_OPERATOR,
@@ -31,10 +32,20 @@ const DECLARE_DEAD = 'update /* schema */.node set dead_at = (select /* schema *
 
 const REMOVE_NODE = 'delete from /* schema */.node where id = $1::uuid'
 
-const HELD_BY_NODE = `
+const heldByNode = (lock: string): string => `
   select j.id, j.lease, j.queue, j.name, j.attempt, j.max_attempts, j.crashes, j.started_at, j.cancel_requested, (select /* schema */.now_ms())
   from /* schema */.lease l cross join ${UNDER_LEASE}
-  where l.node = $1::uuid order by j.seq for update of j`
+  where l.node = $1::uuid order by j.seq ${lock}`
+
+const HELD_BY_NODE = heldByNode('for update of j')
+
+const HELD_AND_UNLOCKED = heldByNode('for update of j skip locked')
+
+// A dead process may have left a transaction of the user's own open, in which it ended a job: until the server learns that it
+// is gone, or for as long as it is stopped. So may another rescuer have been stopped. That is waited for a moment, in which
+// most of them end; the rescue of other nodes must not have to wait for it.
+const BEFORE_WAITING = `savepoint before_waiting; set local lock_timeout = '1s'`
+const AFTER_WAITING = 'rollback to savepoint before_waiting'
 
 // The place in the ready index stays. The lease goes: if the node lives after all, its late writes are stale. So does the one
 // that was acked before: since the claim its ack is not known again.
@@ -43,7 +54,9 @@ const REQUEUE = `
     last_lease = '${NO_UUID}', claimed_at = 0, started_at = 0, progress = null
   from unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) r (id, attempt, crashes, error) where j.id = r.id`
 
-const DROP_LEASES = 'delete from /* schema */.lease where node = $1::uuid'
+// A lease that still holds what is in such a transaction stays: pruning frees that once the transaction has ended.
+const DROP_LEASES = `
+  delete from /* schema */.lease l where l.node = $1::uuid and not exists (select 1 from ${UNDER_LEASE})`
 
 type HeldRow = readonly [
   id: string,
@@ -60,7 +73,7 @@ type HeldRow = readonly [
 
 /** See {@link Store.rescueNode}. */
 export async function rescueNode(db: Db, request: RescueRequest): Promise<RescueAnswer | null> {
-  const [dead] = await db.query(LOCK_NODE, [request.node, request.beatSeq])
+  const [dead] = (await unlessLocked(db, () => db.query(LOCK_NODE, [request.node, request.beatSeq]))) ?? []
   if (dead === undefined) return null
   await db.query(DECLARE_DEAD, [request.node])
   const answer = await freeJobs(db, request, { host: String(dead[0]), pid: Number(dead[1]) })
@@ -85,7 +98,7 @@ export async function freeJobs(
   const toCancel: EndedJob[] = []
   const crash = crashError(dead, node)
   // The columns of the statement.
-  for (const row of (await db.query(HELD_BY_NODE, [node])) as unknown as readonly HeldRow[]) {
+  for (const row of (await lockHeld(db, node)) as unknown as readonly HeldRow[]) {
     const [id, lease, queue, name, attempt, maxAttempts, before, startedAt, isCancelRequested, now] = row
     const held = {
       id,
@@ -125,4 +138,22 @@ export async function freeJobs(
   await db.query(DROP_LEASES, [node])
   const idsOf = (jobs: readonly { readonly id: string }[]): string[] => jobs.map(({ id }) => id)
   return { requeued: idsOf(toRequeue), failed: idsOf(toFail), cancelled: idsOf(toCancel) }
+}
+
+/** Locks the jobs of a node, but for those that somebody else keeps locked. */
+async function lockHeld(db: Db, node: string): Promise<readonly Row[]> {
+  const all = await unlessLocked(db, () => db.query(HELD_BY_NODE, [node]))
+  return all ?? db.query(HELD_AND_UNLOCKED, [node])
+}
+
+/** What a statement answers that waits for locks, but not for long; null when it would have to wait longer. */
+async function unlessLocked(db: Db, run: () => Promise<readonly Row[]>): Promise<readonly Row[] | null> {
+  await db.query(BEFORE_WAITING)
+  try {
+    return await run()
+  } catch (error) {
+    if (!isLockTaken(error)) throw error
+    await db.query(AFTER_WAITING)
+    return null
+  }
 }
