@@ -10,6 +10,7 @@ import type { Launch, Session } from '../session.ts'
 
 interface DemoFlags {
   readonly once?: boolean | undefined
+  readonly kill?: boolean | undefined
   readonly dir?: string | undefined
   readonly database?: string | undefined
 }
@@ -19,6 +20,7 @@ export function demoCommand(launch: Launch): Command {
   return new Command('demo')
     .description('run a demonstration on the files of this machine')
     .option('--once', 'end when its work is done')
+    .option('--kill', 'kill workers for twenty seconds instead, and count what is lost: nothing')
     .option('--dir <folder>', 'where its output goes, and its SQLite file (default: .millrace/demo)')
     .option(
       '--url, --database <url>',
@@ -27,22 +29,20 @@ export function demoCommand(launch: Launch): Command {
     .action((options: DemoFlags) => launch((session) => demo(session, options)))
 }
 
-async function demo({ terminal, env }: Session, { once = false, dir, database: named }: DemoFlags): Promise<ExitCode> {
+async function demo({ terminal, env }: Session, flags: DemoFlags): Promise<ExitCode> {
+  const { once = false, kill = false, dir, database: named } = flags
+  if (kill && (once || dir !== undefined)) {
+    throw usageError('--kill takes neither --once nor --dir', 'it ends by itself, and leaves nothing behind')
+  }
   const database = serverFor(named, env)
-  const { runDemo } = await import('../../demo/main.ts')
   const stop = new AbortController()
   const removeHandlers = onEndSignals((count) => (count === 1 ? stop.abort() : quit(EXIT.failed)))
   try {
     const { stdout, stderr } = process
-    const exitCode = await runDemo({
-      once,
-      dir,
-      database,
-      json: terminal.isJson,
-      signal: stop.signal,
-      stdout,
-      stderr,
-    })
+    const options = { database, json: terminal.isJson, signal: stop.signal, stdout, stderr }
+    const exitCode = kill
+      ? await (await import('../../demo/kill/kill-demo.ts')).runKillDemo(options)
+      : await (await import('../../demo/main.ts')).runDemo({ once, dir, ...options })
     return Object.values(EXIT).find((one) => one === exitCode) ?? EXIT.failed
   } finally {
     removeHandlers()
