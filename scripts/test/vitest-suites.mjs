@@ -32,6 +32,7 @@ export const vitestSuites = [
   { name: 'unit', in: 'src', testTimeoutMs: 5_000, limitMs: 120_000, workers: 2, quick: true },
   { name: 'scripts', in: 'scripts', testTimeoutMs: 30_000, limitMs: 120_000, workers: 2 },
   { name: 'bench', in: 'bench', testTimeoutMs: 5_000, limitMs: 60_000, workers: 1 },
+  { name: 'harness', in: 'chaos', testTimeoutMs: 5_000, limitMs: 60_000, workers: 1 },
   { name: 'golden', in: 'test/golden', testTimeoutMs: 10_000, limitMs: 120_000, workers: 2 },
   { name: 'property', in: 'test/property', testTimeoutMs: 60_000, limitMs: 240_000, workers: 2 },
   {
@@ -96,6 +97,8 @@ export const vitestSuites = [
     needsBuild: true,
     globalSetup: [postgres18],
   },
+  // Alone, one run after the other: each has a dozen processes.
+  { name: 'chaos', in: 'test/chaos', testTimeoutMs: 150_000, limitMs: 400_000, workers: 1, needsBuild: true },
   {
     name: 'package',
     in: 'test/package',
