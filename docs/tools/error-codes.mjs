@@ -34,6 +34,7 @@ const STAGE_ERRORS = {
   ERR_NOT_A_CONSUMER: 'the stage accepts no events',
   ERR_NOT_A_PRODUCER: 'the stage emits no events',
   ERR_NO_HANDLER: 'the stage has no callback for calls',
+  ERR_NULL_EVENT: 'a Node.js stream cannot carry the event `null`, which means its end; wrap the events',
   ERR_SYSTEM_STOPPED: 'the system was stopped',
   ERR_THROWN: 'a callback threw something that is no Error',
   ERR_UNKNOWN_CHILD: 'the supervisor has no child of that id',

@@ -6,6 +6,14 @@ import { RunnerError } from '../host/errors.ts'
 /** How long a caller waits for an answer unless it says otherwise, in milliseconds. */
 export const DEFAULT_CALL_TIMEOUT_MS = 5000
 
+/** Options of a call. */
+export interface CallOptions {
+  /** How long to wait, in milliseconds; `Infinity` for as long as the process lives. Default: 5000. */
+  readonly timeoutMs?: number | undefined
+  /** Ends the waiting: the call then rejects with the signal's reason, and a later answer is dropped. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** Somebody who waits for an answer. */
 export interface Caller {
   /** Answers. Only the first answer counts, and none counts after the caller's timeout. */
@@ -18,8 +26,9 @@ export class PendingCall implements Caller {
   readonly answer: Promise<unknown>
   readonly #onSettled: (call: PendingCall) => void
   readonly #resolve: (value: unknown) => void
-  readonly #reject: (error: Error) => void
+  readonly #reject: (error: unknown) => void
   readonly #timer: Timer | undefined
+  #stopListening: (() => void) | undefined
   #isSettled = false
 
   /** @param onSettled Called once, as soon as nobody waits any more. */
@@ -41,14 +50,26 @@ export class PendingCall implements Caller {
   }
 
   /** Fails the call: the answer rejects with `error`. */
-  fail(error: Error): void {
+  fail(error: unknown): void {
     if (this.#settle()) this.#reject(error)
+  }
+
+  /** Fails the call with the signal's reason as soon as the signal is aborted. */
+  failOn(signal: AbortSignal): void {
+    const abort = (): void => this.fail(signal.reason)
+    if (signal.aborted) {
+      abort()
+      return
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    this.#stopListening = () => signal.removeEventListener('abort', abort)
   }
 
   #settle(): boolean {
     if (this.#isSettled) return false
     this.#isSettled = true
     this.#timer?.cancel()
+    this.#stopListening?.()
     this.#onSettled(this)
     return true
   }
@@ -57,7 +78,7 @@ export class PendingCall implements Caller {
 interface Resolvers {
   readonly promise: Promise<unknown>
   readonly resolve: (value: unknown) => void
-  readonly reject: (error: Error) => void
+  readonly reject: (error: unknown) => void
 }
 
 /** `Promise.withResolvers`, which Node.js 20 does not have. */

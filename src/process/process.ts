@@ -16,7 +16,7 @@
 import { unreachable } from '../host/errors.ts'
 import type { Host, LogLevel } from '../host/host.ts'
 import { ExitError, reasonOf, type ExitReason } from './exit-reason.ts'
-import { DEFAULT_CALL_TIMEOUT_MS, PendingCall } from './call.ts'
+import { DEFAULT_CALL_TIMEOUT_MS, PendingCall, type CallOptions } from './call.ts'
 import { Mailbox } from './mailbox.ts'
 import type { ProcessRef } from './ref.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -197,16 +197,20 @@ export class Process {
    * Sends a question and resolves with the answer.
    *
    * @param makeMessage Puts the caller into a message.
-   * @throws ExitError, as a rejection, when the process is gone before it answered; `ERR_CALL_TIMEOUT` after `timeoutMs`.
+   * @throws ExitError, as a rejection, when the process is gone before it answered; `ERR_CALL_TIMEOUT` after the timeout; the
+   *   reason of an aborted signal.
    */
   ask<Sent extends Message>(
     makeMessage: (from: PendingCall) => Sent,
-    timeoutMs: number = DEFAULT_CALL_TIMEOUT_MS,
+    options: number | CallOptions = DEFAULT_CALL_TIMEOUT_MS,
   ): Promise<unknown> {
+    const { timeoutMs = DEFAULT_CALL_TIMEOUT_MS, signal } =
+      typeof options === 'number' ? { timeoutMs: options } : options
     const call = new PendingCall(this.#host.clock, this.title, timeoutMs, this.#forgetCall)
+    if (signal !== undefined) call.failOn(signal)
     if (this.#state === 'dead') {
       call.fail(new ExitError(this.title, 'noproc'))
-    } else {
+    } else if (signal?.aborted !== true) {
       this.#calls.add(call)
       this.send(makeMessage(call))
     }

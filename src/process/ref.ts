@@ -1,6 +1,6 @@
 /** What the outside holds of a process: a handle that stays valid, and harmless, after the process is gone. */
 
-import { DEFAULT_CALL_TIMEOUT_MS } from './call.ts'
+import type { CallOptions } from './call.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Process } from './process.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -17,10 +17,12 @@ export interface ProcessRef extends AsyncDisposable {
   /**
    * Asks the process and resolves with its answer; the type of the answer is the caller's claim, it is not checked.
    *
-   * @param timeoutMs How long to wait; `Infinity` for as long as the process lives. Default: 5000. A later answer is dropped.
-   * @throws ExitError when the process ends before it answers or is gone already; `ERR_CALL_TIMEOUT` when time is up.
+   * @param options How long to wait in milliseconds, `Infinity` for as long as the process lives; or the same with a signal that
+   *   ends the waiting. Default: 5000. A later answer is dropped.
+   * @throws ExitError when the process ends before it answers or is gone already; `ERR_CALL_TIMEOUT` when time is up; the reason
+   *   of a signal that is aborted.
    */
-  call<Reply = unknown>(message: unknown, timeoutMs?: number): Promise<Reply>
+  call<Reply = unknown>(message: unknown, options?: number | CallOptions): Promise<Reply>
   /** Sends a message for `handleCast`. */
   cast(message: unknown): void
   /** Sends a message for `handleInfo`, past the buffer. */
@@ -64,9 +66,9 @@ export class ProcessHandle implements ProcessRef {
     return this.process.isAlive
   }
 
-  call<Reply = unknown>(message: unknown, timeoutMs: number = DEFAULT_CALL_TIMEOUT_MS): Promise<Reply> {
+  call<Reply = unknown>(message: unknown, options?: number | CallOptions): Promise<Reply> {
     // The type of the answer is a claim of the caller; nothing here could check it.
-    return this.process.ask((from) => ({ type: 'call', message, from }), timeoutMs) as Promise<Reply>
+    return this.process.ask((from) => ({ type: 'call', message, from }), options) as Promise<Reply>
   }
 
   cast(message: unknown): void {

@@ -47,6 +47,11 @@ export interface StartOptions {
   readonly name?: string | undefined
   /** Whether exits of linked processes arrive as messages, and a supervisor's shutdown waits for `terminate`. Default: `false`. */
   readonly trapExits?: boolean | undefined
+  /**
+   * Aborting it ends the process after the mail it has, with `shutdown`; one that is still starting is given up, and the start
+   * rejects with the signal's reason.
+   */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A process in the supervision tree, as plain data. */
@@ -99,7 +104,9 @@ export class Runtime {
     options: StartOptions = {},
     parent?: Process,
   ): Promise<Ref> {
+    const { signal } = options
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted()
       if (this.#stopping !== undefined) {
         throw new RunnerError('ERR_SYSTEM_STOPPED', `cannot start a ${definition.kind}: the system was stopped`)
       }
@@ -118,8 +125,11 @@ export class Runtime {
       process.watch((reason) => {
         this.registry.leave(process, definition)
         this.#roots.delete(process)
-        if (!isStarted) reject(reason instanceof Error ? reason : new ExitError(process.title, reason))
+        if (isStarted) return
+        if (signal?.aborted === true) reject(signal.reason)
+        else reject(reason instanceof Error ? reason : new ExitError(process.title, reason))
       })
+      if (signal !== undefined) endOnAbort(process, signal)
       if (parent !== undefined) process.link(parent)
       const { behaviour, ref } = spawnable.spawn(this, process, new ProcessHandle(this.scheduler, process))
       process.begin(behaviour, ref, () => {
@@ -162,6 +172,15 @@ export class Runtime {
     await root.stop('shutdown')
     timer?.cancel()
   }
+}
+
+function endOnAbort(process: Process, signal: AbortSignal): void {
+  const end = (): void => {
+    if (process.state === 'starting') process.kill()
+    else process.requestStop('shutdown')
+  }
+  signal.addEventListener('abort', end, { once: true })
+  process.watch(() => signal.removeEventListener('abort', end))
 }
 
 function nodeOf(process: Process, place: { readonly child?: string; readonly restarts: number }): ProcessNode {

@@ -1,5 +1,6 @@
 /** What a stage is made of: the callbacks its function returns, and the self it is given. */
 
+import type { Timer } from '../host/host.ts'
 import type { Caller } from '../process/call.ts'
 import type { ExitReason } from '../process/exit-reason.ts'
 import type { ProcessRef } from '../process/ref.ts'
@@ -29,6 +30,11 @@ export interface Self<Out> {
    * its message is dropped. Otherwise: after the mail it has. Default: `normal`.
    */
   stop(reason?: ExitReason): void
+  /**
+   * Sends this stage `message`, for `handleInfo`, after at least `ms` milliseconds by the clock of the system. The timer ends
+   * with the stage, and keeps the program alive until then.
+   */
+  infoAfter(ms: number, message: unknown): Timer
   /**
    * Ties this stage's life to another process: an abnormal end of one ends the other. A stage started with `trapExits` gets
    * `{ type: 'exit', from, reason }` in `handleInfo` instead.

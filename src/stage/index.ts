@@ -18,7 +18,7 @@ export {
   type Trace,
 } from '../host/host.ts'
 
-export { type Caller } from '../process/call.ts'
+export { type Caller, type CallOptions } from '../process/call.ts'
 export {
   type AutoShutdown,
   type ChildSpec,
@@ -106,3 +106,26 @@ export { type EventStream, type StreamOptions } from './stream.ts'
 export { type Subscription } from './subscription-link.ts'
 export { type CancelMode, type SubscriptionOptions, type SubscriptionRequest } from './subscription.ts'
 export { System, type SubscribeCallOptions, type SystemOptions } from './system.ts'
+
+export { intoWritable, type IntoWritableOptions } from './interop/into-writable.ts'
+export { type ReadRequest } from './interop/manual-consumer.ts'
+export { throughTransform, type ThroughTransformOptions, type WebTransform } from './interop/through-transform.ts'
+export { toReadable, toReadableStream, type ReadOptions } from './interop/to-readable.ts'
+export { toWritable, toWritableStream } from './interop/to-writable.ts'
+export { type WebWritable, type WebWriter } from './interop/write-target.ts'
+
+export { batcher, type BatcherOptions, type BatchTrigger, type EventBatch } from './ready-made/batcher.ts'
+export {
+  bufferingProducer,
+  finish,
+  push,
+  type BufferingProducerOptions,
+  type PushOptions,
+} from './ready-made/buffering-producer.ts'
+export { enricher, type EnricherOptions } from './ready-made/enricher.ts'
+export { fanIn, type FanInOptions } from './ready-made/fan-in.ts'
+export { fanOut, type FanOutOptions } from './ready-made/fan-out.ts'
+export { filter, type FilterOptions } from './ready-made/filter.ts'
+export { partitionByKey, type PartitionByKeyOptions } from './ready-made/partition-by-key.ts'
+export { pollingProducer, type PollingProducerOptions } from './ready-made/polling-producer.ts'
+export { rateLimitedProducer, type RateLimitedProducerOptions } from './ready-made/rate-limited-producer.ts'

@@ -11,6 +11,7 @@
  */
 
 import { RunnerError, unreachable } from '../host/errors.ts'
+import type { Timer } from '../host/host.ts'
 import { andThen } from '../process/and-then.ts'
 import type { PendingCall } from '../process/call.ts'
 import { ExitError, type ExitReason } from '../process/exit-reason.ts'
@@ -92,7 +93,23 @@ export class Stage implements Behaviour {
       },
       emit: (events) => process.send({ type: 'emit', events }),
       stop: (reason = 'normal') => process.requestStop(reason),
+      infoAfter: (ms, message) => this.#infoAfter(ms, message),
       link: (ref) => process.link(processOf(ref)),
+    }
+  }
+
+  #infoAfter(ms: number, message: unknown): Timer {
+    const process = this.#process
+    const timer = this.#runtime.host.clock.after(ms, () => {
+      unwatch()
+      process.send({ type: 'info', message })
+    })
+    const unwatch = process.watch(() => timer.cancel())
+    return {
+      cancel: () => {
+        unwatch()
+        timer.cancel()
+      },
     }
   }
 
