@@ -14,6 +14,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { loadEngine } from '../../../src/store/sqlite/load-engine.ts'
 import { root } from '../../package/package-files.ts'
 
 /** A fenced block of a document. */
@@ -110,4 +111,10 @@ export function matches(lines: readonly string[], expected: readonly string[]): 
 function patternOf(text: string): RegExp {
   const escaped = text.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
   return new RegExp(`^${escaped.join('.*')}$`)
+}
+
+/** Documents say which SQLite to import where; here it is the one of this Node. */
+export function withOwnEngine(text: string): string {
+  const isBuiltIn = loadEngine().name === 'node:sqlite'
+  return isBuiltIn ? text.replaceAll("'@photostructure/sqlite'", "'node:sqlite'") : text
 }

@@ -1,11 +1,12 @@
 /** The examples run and print what they should. */
 
-import { cpSync, existsSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { root } from '../../package/package-files.ts'
+import { filesIn, matches, readDocument, withOwnEngine } from './documents.ts'
 import { linesOf, userProject, type UserProject } from './user-project.ts'
 
 describe('examples/hello', () => {
@@ -45,5 +46,42 @@ describe('examples/hello', () => {
     const { code, stdout, stderr } = await project.sh(line)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-7/)
+  })
+})
+
+describe('examples/stages', () => {
+  let project: UserProject
+  beforeAll(() => {
+    project = userProject()
+    cpSync(join(root, 'examples/stages'), project.path, { recursive: true })
+  })
+  afterAll(() => project.remove())
+
+  const programs = readdirSync(join(root, 'examples/stages')).filter((name) => name.endsWith('.ts'))
+
+  it('are all in their list', () => {
+    const page = readDocument('examples/stages/README.md')
+    expect(programs.filter((name) => !page.includes(`](${name})`))).toEqual([])
+  })
+
+  it('compile', { timeout: 60_000 }, async () => {
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    const ended = await project.run(process.execPath, [tsc, '-p', '.'], 60_000)
+    expect(ended).toMatchObject({ code: 0, stdout: '' })
+  })
+
+  it.each(programs)('%s prints what it says', async (name) => {
+    const text = withOwnEngine(readDocument(`examples/stages/${name}`))
+    project.write(name, text)
+    const said = filesIn({ language: 'ts', line: 1, text: `// ${name}\n${text}` })[0]?.prints ?? []
+    const ended = await project.tsx(name, [join(root, 'node_modules')])
+    const lines = linesOf(ended.stdout)
+    // How often there is something to tell depends on the machine.
+    const reports = lines.filter((line) => line.startsWith('back-pressure: '))
+    const others = lines.filter((line) => !line.startsWith('back-pressure: '))
+    if (!matches(others, said)) expect({ lines: others, stderr: ended.stderr }).toEqual({ lines: said, stderr: '' })
+    expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' })
+    expect(said.length).toBeGreaterThan(0)
+    if (name === 'social-media.ts') expect(reports.length).toBeGreaterThan(1)
   })
 })

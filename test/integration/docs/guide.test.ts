@@ -5,9 +5,8 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { loadEngine } from '../../../src/store/sqlite/load-engine.ts'
 import { root } from '../../package/package-files.ts'
-import { blocksOf, commandsIn, filesIn, matches, readDocument } from './documents.ts'
+import { blocksOf, commandsIn, filesIn, matches, readDocument, withOwnEngine } from './documents.ts'
 import { linesOf, userProject, type Ended, type UserProject } from './user-project.ts'
 
 const guides = readdirSync(join(root, 'docs/guides')).map((name) => `docs/guides/${name}`)
@@ -65,12 +64,6 @@ describe.each(documents)('%s', (path) => {
     }
   }
 })
-
-/** The guide says which SQLite to import where; here it is the one of this Node. */
-function withOwnEngine(text: string): string {
-  const isBuiltIn = loadEngine().name === 'node:sqlite'
-  return isBuiltIn ? text.replaceAll("'@photostructure/sqlite'", "'node:sqlite'") : text
-}
 
 /** The exit code, or the signal. A program between us and the one that was killed answers 128 and the signal's number. */
 function endOf({ code, signal }: Ended): number | string | null {

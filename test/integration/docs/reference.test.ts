@@ -131,14 +131,44 @@ describe('docs/guides/settings-and-sizing.md', () => {
     ['src/job/job-definition.ts', 'JobOptions', 'Options of job() and enqueue', 0],
     ['src/job/enqueue-options.ts', 'EnqueueOptions', 'Options of job() and enqueue', 1],
   ])('has every option of %s, %s, with its default, and no other', (file, names, heading, table) => {
-    const written = tablesIn(section(page, heading))[table] ?? new Map<string, string>()
-    const source = readFileSync(join(root, file), 'utf8')
-    const real = new Map(names.split(' ').flatMap((name) => [...optionsOf(source, name)]))
-    expect([...written.keys()].toSorted()).toEqual([...real.keys()].toSorted())
-    const wrong = [...real].filter(
-      ([option, value]) => value !== undefined && written.get(option)?.includes(value) !== true,
-    )
-    expect(wrong).toEqual([])
+    expectSameOptions(page, file, names, heading, table)
+  })
+})
+
+function expectSameOptions(page: string, file: string, names: string, heading: string, table: number): void {
+  const written = tablesIn(section(page, heading))[table] ?? new Map<string, string>()
+  const source = readFileSync(join(root, file), 'utf8')
+  const real = new Map(names.split(' ').flatMap((name) => [...optionsOf(source, name)]))
+  expect([...written.keys()].toSorted()).toEqual([...real.keys()].toSorted())
+  const wrong = [...real].filter(
+    ([option, value]) => value !== undefined && written.get(option)?.includes(value) !== true,
+  )
+  expect(wrong).toEqual([])
+}
+
+describe('docs/stage-options.md', () => {
+  const page = readDocument('docs/stage-options.md')
+
+  it.each([
+    ['src/stage/subscription.ts', 'SubscriptionRequest', 'Subscriptions', 0],
+    ['src/stage/callbacks.ts', 'EmitterOptions ProducerCallbacks', 'Stages that emit', 0],
+    ['src/process/runtime.ts', 'StartOptions', 'Starts', 0],
+    ['src/process/call.ts', 'CallOptions', 'Calls', 0],
+    ['src/process/child-spec.ts', 'SupervisorOptions', 'Supervisors', 0],
+    ['src/process/child-spec.ts', 'ChildSpec', 'Children', 0],
+    ['src/stage/consumer-supervisor.ts', 'ConsumerSupervisorOptions', 'Consumer supervisors', 0],
+    ['src/stage/ready-made/polling-producer.ts', 'PollingProducerOptions', 'Ready-made stages', 0],
+    ['src/stage/ready-made/rate-limited-producer.ts', 'RateLimitedProducerOptions', 'Ready-made stages', 1],
+    ['src/stage/ready-made/buffering-producer.ts', 'BufferingProducerOptions', 'Ready-made stages', 2],
+    ['src/stage/ready-made/batcher.ts', 'BatcherOptions', 'Ready-made stages', 3],
+    ['src/stage/ready-made/partition-by-key.ts', 'PartitionByKeyOptions', 'Ready-made stages', 4],
+    ['src/stage/interop/to-readable.ts', 'ReadOptions', 'Ready-made stages', 5],
+    ['src/stage/dispatchers/demand.ts', 'DemandDispatcherOptions', 'Dispatchers', 0],
+    ['src/stage/dispatchers/partition.ts', 'PartitionDispatcherOptions', 'Dispatchers', 1],
+    ['src/stage/iterables.ts', 'FromIterableOptions FromAsyncIterableOptions', 'Iterables', 0],
+    ['src/stage/stream.ts', 'StreamOptions', 'Iterables', 1],
+  ])('has every option of %s, %s, with its default, and no other', (file, names, heading, table) => {
+    expectSameOptions(page, file, names, heading, table)
   })
 })
 

@@ -17,7 +17,7 @@ export interface UserProject {
   /** Runs a program to its end; it is killed after `timeoutMs`. */
   run(command: string, args: readonly string[], timeoutMs?: number): Promise<Ended>
   /** Runs a TypeScript program. */
-  tsx(file: string): Promise<Ended>
+  tsx(file: string, args?: readonly string[]): Promise<Ended>
   /** Starts a program that runs until it is told to end. */
   start(command: string, args: readonly string[], env?: Readonly<Record<string, string>>): RunningProgram
   /** Runs a line of shell, in which `millrace` and `npx millrace` are the built command. */
@@ -101,7 +101,7 @@ export function userProject(): UserProject {
     write,
     run,
     start: (program, args, more = {}) => start(program, args, { env: { ...env, ...more } }),
-    tsx: (file) => run(join(root, 'node_modules/.bin/tsx'), [file]),
+    tsx: (file, args = []) => run(join(root, 'node_modules/.bin/tsx'), [file, ...args]),
     sh: (line) => run('/bin/sh', ['-c', line]),
     remove: () => rmSync(path, { recursive: true, force: true }),
   }
