@@ -6,7 +6,13 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { eventually } from '../support/eventually.ts'
-import { allEndedOnce, anOutagePlace, oddRefusals, type OutagePlace } from '../support/outage-place.ts'
+import {
+  allEndedOnce,
+  anOutagePlace,
+  oddRefusals,
+  type OutagePlace,
+  RESUMES_WITHIN_MS,
+} from '../support/outage-place.ts'
 import { administer, startPostgres, type PostgresServer } from '../support/postgres-server.ts'
 import { passRealTime } from '../support/real-time.ts'
 import { eventsOf } from '../support/runner.ts'
@@ -48,7 +54,7 @@ describe('a server that', () => {
       await server.restart()
       await eventually(() => isUp(server))
       const upAt = Date.now()
-      expect(await place.startedAfter(upAt)).toBeLessThan(upAt + 2_000)
+      expect(await place.startedAfter(upAt)).toBeLessThan(upAt + RESUMES_WITHIN_MS)
       await Promise.all(long.map((id) => place.runner.result(id, { timeout: '3s' })))
       await stream.stop()
     }
@@ -73,7 +79,7 @@ describe('a server that', () => {
     await place.admin('alter system reset default_transaction_read_only')
     await place.admin('select pg_reload_conf()')
     const writableAt = Date.now()
-    expect(await place.startedAfter(writableAt)).toBeLessThan(writableAt + 2_000)
+    expect(await place.startedAfter(writableAt)).toBeLessThan(writableAt + RESUMES_WITHIN_MS)
     await stream.stop()
     expect(new Set(place.refusals)).toEqual(new Set(['ERR_STORE_UNAVAILABLE']))
     expect(await place.account()).toEqual(allEndedOnce(place))
@@ -97,7 +103,7 @@ describe('a server that', () => {
     await eventually(async () => !(await backends(place)).some((pid) => some.includes(pid)), { everyMs: 100 })
     await place.admin('select pg_promote()')
     const promotedAt = Date.now()
-    expect(await place.startedAfter(promotedAt)).toBeLessThan(promotedAt + 2_000)
+    expect(await place.startedAfter(promotedAt)).toBeLessThan(promotedAt + RESUMES_WITHIN_MS)
     await stream.stop()
     expect(await place.account()).toEqual(allEndedOnce(place))
     expect(bad).toEqual([])
@@ -125,7 +131,7 @@ describe('a server that', () => {
     expect(oddRefusals(place)).toEqual([])
     await admin('alter role app connection limit -1')
     const freeAt = Date.now()
-    expect(await place.startedAfter(freeAt)).toBeLessThan(freeAt + 2_000)
+    expect(await place.startedAfter(freeAt)).toBeLessThan(freeAt + RESUMES_WITHIN_MS)
     await stream.stop()
     expect(await place.account()).toEqual(allEndedOnce(place))
   })

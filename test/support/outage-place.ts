@@ -15,6 +15,9 @@ import { aWorker, eventsOf } from './runner.ts'
 import { anId } from './store-jobs.ts'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 
+/** How soon work goes on when the database is back: two seconds, and as much again because tests share the machine. */
+export const RESUMES_WITHIN_MS = 4_000
+
 /** What a place is made of. */
 export interface OutagePlaceOptions {
   /** The URL of an empty database. Default: a new one of the suite's server. */

@@ -54,12 +54,9 @@ const INSERT_WITH_CARE = `
     returning id)
   select i.id, t.told from inserted i left join told t on true`
 
-// A job may have ended after the insert has looked for ended jobs, and before it looked for a live one: then it found neither.
-// Another statement sees what was committed meanwhile.
-const TAKE_BACK_ENDED = `
-  delete from /* schema */.job j where j.id = any($1::uuid[]) and (
-    exists (select 1 from /* schema */.history h where h.id = j.id) or exists (select 1 from /* schema */.dead d where d.id = j.id))
-  returning j.id`
+const ENDED = `
+  select id from /* schema */.history where id = any($1::uuid[])
+  union all select id from /* schema */.dead where id = any($1::uuid[])`
 
 const ADD_PRIORITIES = `
   insert into /* schema */.queue_priority (queue, priority)
@@ -87,20 +84,37 @@ export async function insertNewJobs(db: Db, jobs: readonly NewJob[], channel: st
 /**
  * Stores jobs, but for those whose id is in use; ended jobs count only for ids that somebody chose.
  *
- * @param db In a transaction, where somebody chose an id: nobody may see a job that is taken back.
+ * @param db In a transaction, where somebody chose an id.
  */
 export async function insertJobsWithCare(
   db: Db,
   jobs: readonly NewJob[],
   channel: string,
 ): Promise<readonly InsertedJob[]> {
-  const chosen = plainArray(jobs.flatMap(({ id, isIdChosen }) => (isIdChosen ? [id] : [])))
-  const rows = await db.query(INSERT_WITH_CARE, [channel, encodeJobs(jobs), chosen])
-  const created = new Set(rows.map(([id]) => id))
-  const doubtful = jobs.flatMap(({ id, isIdChosen }) => (isIdChosen && created.has(id) ? [id] : []))
-  if (doubtful.length > 0) {
-    for (const [id] of await db.query(TAKE_BACK_ENDED, [plainArray(doubtful)])) created.delete(id)
+  const chosen = jobs.flatMap(({ id, isIdChosen }) => (isIdChosen ? [id] : []))
+  if (chosen.length === 0) return insertUnused(db, jobs, chosen, channel)
+  for (;;) {
+    await db.query(`savepoint ${SAVEPOINT}`)
+    const inserted = await insertUnused(db, jobs, chosen, channel)
+    const created = inserted.flatMap(({ id, status }) => (status === 'created' ? [id] : []))
+    // A job may have ended after the insert has looked for ended jobs, and before it looked for a live one: then it found
+    // neither. Another statement sees what was committed meanwhile, and the next insert does too.
+    const ended = await db.query(ENDED, [plainArray(created.filter((id) => chosen.includes(id)))])
+    if (ended.length === 0) return inserted
+    await db.query(`rollback to savepoint ${SAVEPOINT}`)
   }
+}
+
+const SAVEPOINT = 'millrace_insert_with_care'
+
+async function insertUnused(
+  db: Db,
+  jobs: readonly NewJob[],
+  chosen: readonly string[],
+  channel: string,
+): Promise<readonly InsertedJob[]> {
+  const rows = await db.query(INSERT_WITH_CARE, [channel, encodeJobs(jobs), plainArray(chosen)])
+  const created = new Set(rows.map(([id]) => id))
   // Of two jobs of one id the first was stored.
   return jobs.map(({ id }) => ({ id, status: created.delete(id) ? 'created' : 'duplicate' }))
 }
