@@ -145,6 +145,28 @@ describe('the thread', () => {
     expect((await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 1 }] })).jobs).toHaveLength(1)
   })
 
+  it('leaves a node unheard for whom it claimed when it died, and no other', async () => {
+    const workers: Worker[] = []
+    const trace = { point: (_: string, worker: unknown) => void workers.push(worker as Worker) }
+    const store = open(path, { host: nodeHost({ trace, logger: { log: () => {} } }) })
+    const [node, other] = [aNode({ beatMs: 20 }), aNode({ beatMs: 20 })]
+    await store.registerNode(node)
+    await store.registerNode(other)
+    await store.insertJobs([aJob()])
+    await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 1 }] })
+    const isUnheard = (): boolean[] => [node, other].map(({ id }) => store.silenceMs(id) === Infinity)
+    expect(isUnheard()).toEqual([false, false])
+    // No request that the thread knows: it dies of it, and the claim behind it is not answered.
+    workers[0]?.postMessage({ type: 'none' })
+    const claim = store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 1 }] })
+    await expect(claim).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
+    expect(isUnheard()).toEqual([true, false])
+    await eventually(() => workers.length === 2)
+    await store.retireNode(node.id)
+    expect(await store.listJobs({ states: ['running'], limit: 1, searchLimit: 0 })).toMatchObject({ jobs: [] })
+    expect(isUnheard()).toEqual([true, false])
+  })
+
   it('rejects a call in flight with ERR_STORE_UNAVAILABLE when it dies', async () => {
     const workers: Worker[] = []
     const trace = { point: (_: string, worker: unknown) => void workers.push(worker as Worker) }

@@ -82,6 +82,7 @@ class StoreThread {
     if (verb === 'registerNode') this.#mark((args as VerbArgs<'registerNode'>)[0].id)
     const answer = this.#request((id) => ({ type: 'call', id, verb, args }))
     if (verb === 'insertJobs') return this.#orUnknown(answer as Promise<VerbAnswer<V>>, args as VerbArgs<'insertJobs'>)
+    if (verb === 'claimJobs') return this.#orSilent(answer as Promise<VerbAnswer<V>>, args as VerbArgs<'claimJobs'>)
     if (verb === 'registerNode') {
       const [{ id, beatMs }] = args as VerbArgs<'registerNode'>
       await answer
@@ -130,6 +131,21 @@ class StoreThread {
         jobs.map(({ id }) => id),
         error,
       )
+    } finally {
+      this.#holdProcess()
+    }
+  }
+
+  /**
+   * What the thread claimed when it died, nobody here knows of, and nobody else frees it while the node is beaten for. So the
+   * node is told from now on that it is not heard: it withdraws and retires, which hands back all that it holds.
+   */
+  async #orSilent<T>(answer: Promise<T>, [{ node }]: VerbArgs<'claimJobs'>): Promise<T> {
+    try {
+      return await answer
+    } catch (error) {
+      if (error instanceof ThreadDiedError) this.#marks.delete(node)
+      throw error
     } finally {
       this.#holdProcess()
     }
