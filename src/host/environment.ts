@@ -10,8 +10,3 @@ export function environmentDatabaseUrl(): string | undefined {
   const url = process.env['DATABASE_URL']
   return url === '' ? undefined : url
 }
-
-/** The resident memory of the process, in bytes. */
-export function residentMemoryBytes(): number {
-  return process.memoryUsage.rss()
-}

@@ -1,12 +1,14 @@
-/** All that comes from outside: time, chance, log, trace. Made once, passed by hand. */
+/** All that comes from outside: time, chance, log, trace, processes. Made once, passed by hand. */
 
 import { nodeClock, type Clock } from './clock.ts'
 import { nodeLogger, type Logger } from './logger.ts'
+import { nodeProcesses, type Processes } from './processes.ts'
 import { nodeRandom, type Random } from './random.ts'
 import { noTrace, type Trace } from './trace.ts'
 
 export type { Clock, Timer } from './clock.ts'
 export type { Logger, LogLevel, LogRecord } from './logger.ts'
+export type { Processes } from './processes.ts'
 export type { Random } from './random.ts'
 export type { Trace } from './trace.ts'
 
@@ -16,6 +18,7 @@ export interface Host {
   readonly random: Random
   readonly logger: Logger
   readonly trace: Trace
+  readonly processes: Processes
 }
 
 /**
@@ -29,5 +32,6 @@ export function nodeHost(parts: Partial<Host> = {}): Host {
     random: parts.random ?? nodeRandom(),
     logger: parts.logger ?? nodeLogger(),
     trace: parts.trace ?? noTrace(),
+    processes: parts.processes ?? nodeProcesses(),
   }
 }

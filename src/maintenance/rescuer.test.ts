@@ -4,38 +4,45 @@ import { aNode, aStore } from '../../test/support/factories.ts'
 import { gate } from '../../test/support/gate.ts'
 import { testHost } from '../../test/support/test-host.ts'
 import type { NodeRecord } from '../store/store.ts'
-import { ownIdentity } from './process-identity.ts'
+import { nodeProcesses } from '../host/processes.ts'
 import { isDead, Rescuer } from './rescuer.ts'
 
-const own = ownIdentity()
+const processes = nodeProcesses()
+const own = processes.own()
 const silent = (rest: Partial<NodeRecord> = {}): NodeRecord => aNode({ beatSeq: 7, beatAgeMs: 60_000, ...rest })
 
 describe('isDead', () => {
   it('needs silence by both clocks', () => {
     const seen = (silentMs: number) => ({ beatSeq: 7, silentMs })
-    expect(isDead(silent(), seen(10_000), own, 10_000)).toBe(true)
-    expect(isDead(silent(), seen(9_999), own, 10_000)).toBe(false)
-    expect(isDead(silent({ beatAgeMs: 9_999 }), seen(60_000), own, 10_000)).toBe(false)
+    expect(isDead(silent(), seen(10_000), processes, 10_000)).toBe(true)
+    expect(isDead(silent(), seen(9_999), processes, 10_000)).toBe(false)
+    expect(isDead(silent({ beatAgeMs: 9_999 }), seen(60_000), processes, 10_000)).toBe(false)
+  })
+
+  it('relies on its own watch when the clock of the store was set back since the beat', () => {
+    const judge = (silentMs: number): boolean =>
+      isDead(silent({ beatAgeMs: -3_600_000 }), { beatSeq: 7, silentMs }, processes, 10_000)
+    expect([judge(9_999), judge(10_000)]).toEqual([false, true])
   })
 
   it('needs to have watched the silence itself, and of that very beat', () => {
-    expect(isDead(silent(), undefined, own, 10_000)).toBe(false)
-    expect(isDead(silent(), { beatSeq: 6, silentMs: 60_000 }, own, 10_000)).toBe(false)
+    expect(isDead(silent(), undefined, processes, 10_000)).toBe(false)
+    expect(isDead(silent(), { beatSeq: 6, silentMs: 60_000 }, processes, 10_000)).toBe(false)
   })
 
   it.runIf(own.pidScope !== null)('knows at once that a process of the same boot is gone', () => {
     const gone = aNode({ ...own, id: 'gone', pid: 2 ** 22 + 1 })
     const reused = aNode({ ...own, id: 'reused', pidStart: '1' })
     const living = aNode({ ...own, id: 'living' })
-    const judge = (node: NodeRecord): boolean => isDead(node, undefined, own, 10_000)
+    const judge = (node: NodeRecord): boolean => isDead(node, undefined, processes, 10_000)
     expect([judge(gone), judge(reused), judge(living)]).toEqual([true, true, false])
   })
 
   it('concludes nothing from a pid of another boot or container, or from none', () => {
     const foreign = aNode({ ...own, pidScope: 'another', pid: 2 ** 22 + 1 })
     const unknown = aNode({ ...own, pidStart: null, pid: 2 ** 22 + 1 })
-    expect(isDead(foreign, undefined, own, 10_000)).toBe(false)
-    expect(isDead(unknown, undefined, own, 10_000)).toBe(false)
+    expect(isDead(foreign, undefined, processes, 10_000)).toBe(false)
+    expect(isDead(unknown, undefined, processes, 10_000)).toBe(false)
   })
 })
 
@@ -58,7 +65,6 @@ function aRescuer(nodes: () => readonly NodeRecord[] | Promise<readonly NodeReco
   const rescuer = new Rescuer(host, {
     store,
     node: 'self',
-    identity: own,
     everyMs,
     onRescued: ({ id }) => rescued.push(id),
     onError: (error) => errors.push(error),

@@ -16,9 +16,9 @@
  */
 
 import type { Host, Timer } from '../host/host.ts'
+import { isCertainlyGone, isNeighbour, type Processes } from '../host/processes.ts'
 import { QUARANTINE_AFTER } from '../job/crashes.ts'
 import type { NodeRecord, RescueAnswer, Store } from '../store/store.ts'
-import { isCertainlyGone, isNeighbour, type ProcessIdentity } from './process-identity.ts'
 
 /** What was seen of a node's beat. */
 export interface Observation {
@@ -31,7 +31,6 @@ export interface Observation {
 export interface RescuerOptions {
   readonly store: Store
   readonly node: string
-  readonly identity: ProcessIdentity
   readonly onRescued: (node: NodeRecord, answer: RescueAnswer) => void
   readonly onError: (error: unknown) => void
   /** How long a node may be silent. Default: 10,000. */
@@ -51,17 +50,19 @@ const RETRY_MS = 1_000
 export function isDead(
   node: NodeRecord,
   seen: Observation | undefined,
-  own: ProcessIdentity,
+  processes: Processes,
   deadAfterMs: number,
 ): boolean {
-  if (isCertainlyGone(node, own)) return true
+  if (isCertainlyGone(node, processes)) return true
   return silenceLeftMs(node, seen, deadAfterMs) <= 0
 }
 
 /** How long a node may go on being silent until it is dead. */
 function silenceLeftMs(node: NodeRecord, seen: Observation | undefined, deadAfterMs: number): number {
   if (seen === undefined || seen.beatSeq !== node.beatSeq) return deadAfterMs
-  return deadAfterMs - Math.min(seen.silentMs, node.beatAgeMs)
+  // A beat of the future: the store's clock was set back, by an hour perhaps, and says nothing until it has caught up.
+  const ageMs = node.beatAgeMs < 0 ? Infinity : node.beatAgeMs
+  return deadAfterMs - Math.min(seen.silentMs, ageMs)
 }
 
 /** Looks for dead nodes at a steady pace. */
@@ -119,9 +120,9 @@ export class Rescuer {
     const untilReadMs = this.#readAt - this.#host.clock.monotonic()
     const neighboursMs = this.#neighbours.length > 0 ? (this.#options.neighboursEveryMs ?? 250) : Infinity
     const tick = (): void => {
-      const { identity } = this.#options
+      const { processes } = this.#host
       const isDue = this.#host.clock.monotonic() >= this.#readAt
-      if (isDue || this.#neighbours.some((node) => isCertainlyGone(node, identity))) void this.#read()
+      if (isDue || this.#neighbours.some((node) => isCertainlyGone(node, processes))) void this.#read()
       else this.#arm()
     }
     this.#timer = this.#host.clock.after(Math.max(0, Math.min(untilReadMs, neighboursMs)), tick, { keepAlive: false })
@@ -129,8 +130,9 @@ export class Rescuer {
 
   /** Answers in how many milliseconds to read again. */
   async #look(): Promise<number> {
-    const { node: self, identity, neighboursEveryMs } = this.#options
-    const { clock } = this.#host
+    const { node: self, neighboursEveryMs } = this.#options
+    const { clock, processes } = this.#host
+    const own = processes.own()
     const watchedMs = this.#watchedSince === null ? 0 : clock.monotonic() - this.#watchedSince
     // A wait that was much longer than it should have been is this process's own trouble.
     const countedMs = Math.min(watchedMs, 1.5 * this.#everyMs)
@@ -146,13 +148,13 @@ export class Rescuer {
       const silentMs = before?.beatSeq === node.beatSeq ? before.silentMs + countedMs : 0
       const seen = { beatSeq: node.beatSeq, silentMs }
       this.#seen.set(node.id, seen)
-      if (isDead(node, seen, identity, this.#deadAfterMs)) {
+      if (isDead(node, seen, processes, this.#deadAfterMs)) {
         const isFreed = await this.#rescue(node)
         if (!isFreed) againInMs = Math.min(againInMs, RETRY_MS)
       } else {
         const leftMs = silenceLeftMs(node, seen, this.#deadAfterMs)
         againInMs = Math.min(againInMs, Math.max(leftMs, neighboursEveryMs ?? 250))
-        if (isNeighbour(node, identity)) neighbours.push(node)
+        if (isNeighbour(node, own)) neighbours.push(node)
       }
     }
     for (const id of this.#seen.keys()) if (!alive.has(id)) this.#seen.delete(id)

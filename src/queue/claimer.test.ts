@@ -24,16 +24,19 @@ function aClaimer(answer: (request: ClaimRequest) => ClaimAnswer | Promise<Claim
       return answer(request)
     },
   })
+  let isHeard = true
   const claimer = new Claimer(host, {
     node: 'node-1',
     store,
     ledger,
+    isHeard: () => isHeard,
     giveBack: (jobs) => given.push(...jobs),
     onFenced: () => (fences += 1),
     onError: (error) => errors.push(error),
     onBroken: (jobs) => broken.push(...jobs.map(({ id }) => id)),
   })
-  return { host, claimer, ledger, claims, given, errors, broken, fences: () => fences }
+  const silence = (): void => void (isHeard = false)
+  return { host, claimer, ledger, claims, given, errors, broken, silence, fences: () => fences }
 }
 
 function aSink(): JobSink & { readonly jobs: ClaimedJob[]; isAlive: boolean } {
@@ -60,6 +63,19 @@ describe('Claimer', () => {
     claimer.wake()
     await host.clock.advance(60_000)
     expect(claims).toEqual([])
+  })
+
+  it('hands back what it claimed when the node was not heard of meanwhile', async () => {
+    const { claimer, claims, given, ledger, silence } = aClaimer(plenty)
+    const sink = aSink()
+    claimer.attach('default', sink)
+    claimer.ask('default', 2)
+    await settled()
+    expect([sink.jobs.length, given.length]).toEqual([2, 0])
+    silence()
+    claimer.ask('default', 1)
+    await settled()
+    expect([sink.jobs.length, ledger.size, given.length, claims.length]).toEqual([2, 2, 1, 2])
   })
 
   it('gathers what all queues ask for in one turn into one claim', async () => {

@@ -44,6 +44,8 @@ export interface ClaimerOptions {
   readonly node: string
   readonly store: Store
   readonly ledger: Ledger
+  /** Whether the node was heard of late enough that nobody else can have its jobs. */
+  readonly isHeard: () => boolean
   /** Takes jobs that nobody asked for any more. */
   readonly giveBack: (jobs: readonly ClaimedJob[]) => void
   /** The node was declared dead by others. */
@@ -211,12 +213,14 @@ export class Claimer {
       if (jobs === undefined) byQueue.set(job.queue, [job])
       else jobs.push(job)
     }
+    const isHeard = answer.jobs.length === 0 || this.#options.isHeard()
     for (const [index, { queue, count }] of wants.entries()) {
       const jobs = byQueue.get(queue) ?? []
       const line = this.#lines.get(queue)
       // Whoever asked gets all of it; a successor, what it asked for itself.
       const open = line === askers[index] ? count : Math.max(0, line?.demand ?? 0)
-      const wanted = this.#state === 'stopped' ? 0 : open
+      // What was claimed before this process was itself stopped for a while, others may have by now.
+      const wanted = this.#state === 'stopped' || !isHeard ? 0 : open
       const accepted = jobs.length <= wanted ? jobs : jobs.slice(0, wanted)
       const surplus = jobs.slice(wanted)
       if (line !== undefined && accepted.length > 0) {
@@ -228,7 +232,8 @@ export class Claimer {
       if (answer.unfinished.includes(queue)) continue
       const isQuiet = this.#searches.get(queue) === this.#hints
       this.#searches.delete(queue)
-      if (line !== undefined && jobs.length < count && isQuiet) line.isDry = true
+      // A node that is not heard asks again after a while: by then it is heard, or knows that it is not.
+      if (line !== undefined && ((jobs.length < count && isQuiet) || !isHeard)) line.isDry = true
     }
     if (answer.broken.length > 0) this.#options.onBroken(answer.broken)
     if (answer.nextDueInMs !== null) this.#armTimer(answer.nextDueInMs)

@@ -39,12 +39,19 @@ export interface JobExecutorOptions {
   /** How long an attempt may take where neither the job nor its code says. */
   readonly timeoutMsOf: (queue: string) => number
   readonly keepOf: (queue: string) => KeepSettings
+  /** Whether the node was heard of late enough that nobody else can have its jobs. */
+  readonly isHeard: () => boolean
+  /** Takes jobs that others may have by now. */
+  readonly giveBack: (jobs: readonly ClaimedJob[]) => void
   readonly onStart: (job: ClaimedJob, waitMs: number) => void
   /** The store failed; it is asked again. */
   readonly onError: (error: unknown) => void
   /** `enqueue` as the running job sees it. */
   readonly enqueue: CurrentJob['enqueue']
 }
+
+/** What came so lately need not be doubted: the node was heard of when it came. */
+const FRESH_MS = 1_000
 
 /** How a job ended; undefined when it was, or is to be, handed back. */
 export type RunAnswer = FinishedJob | undefined
@@ -81,7 +88,9 @@ export class JobExecutor {
    */
   run(job: ClaimedJob, slot: JobSlot): RunAnswer | Promise<RunAnswer> {
     if (!this.#mayRun(job)) return undefined
-    const waitMs = Math.max(0, job.claimedAt - job.dueAt) + this.#options.ledger.heldMs(job)
+    const heldMs = this.#options.ledger.heldMs(job)
+    if (heldMs >= FRESH_MS && !this.#options.isHeard()) return this.#giveBack(job)
+    const waitMs = Math.max(0, job.claimedAt - job.dueAt) + heldMs
     let entry: RegisteredJob
     let args: readonly unknown[] | Promise<readonly unknown[]>
     try {
@@ -94,6 +103,12 @@ export class JobExecutor {
     const isMarked = isMarkedFirst(job)
     if (!isMarked && !isPromise(args)) return this.#begin({ job, entry, args, waitMs, timeoutMs, isMarked }, slot)
     return this.#prepare({ job, entry, waitMs, timeoutMs, isMarked }, args, slot)
+  }
+
+  /** This process was itself stopped while the job waited here, for so long that others may have it by now. */
+  #giveBack(job: ClaimedJob): undefined {
+    this.#options.ledger.remove([job])
+    this.#options.giveBack([job])
   }
 
   /** What has to be waited for before the handler may be called. */

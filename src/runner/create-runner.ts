@@ -12,7 +12,6 @@ import { jobError, listProblems } from '../job/errors.ts'
 import { notAvailableError } from '../job/not-available.ts'
 import { optionReader, queueNameProblem } from '../job/option-reader.ts'
 import type { JobModules } from '../job/typed-jobs.ts'
-import { ownIdentity } from '../maintenance/process-identity.ts'
 import type { FinishedJob } from '../queue/finished-job.ts'
 import type { DiagnoseRequest, Finding, Store } from '../store/store.ts'
 import { Bus } from '../telemetry/bus.ts'
@@ -36,14 +35,16 @@ import { WorkerNode, type FenceReason } from './worker-node.ts'
  */
 export function createRunner<const Jobs extends JobModules>(options: RunnerOptions<Jobs>): Runner<Jobs> {
   const config = readConfig(options)
-  const runner = new JobRunner(nodeHost(options.host), config)
+  const host = nodeHost(options.host)
+  const runner = new JobRunner(host, config, openStore(host, config.database))
   // The implementation takes any function or name; the interface narrows both to the jobs that were registered.
   return runner as unknown as Runner<Jobs>
 }
 
 type State = 'idle' | 'starting' | 'running' | 'stopping' | 'closed'
 
-class JobRunner {
+/** The runner on a store of the caller's choice; {@link createRunner} says what it does. */
+export class JobRunner {
   readonly #host: Host
   readonly #config: RunnerConfig
   readonly #store: Store
@@ -57,10 +58,10 @@ class JobRunner {
   #removeSignalHandlers: () => void = () => {}
   #removeGuard: () => void = () => {}
 
-  constructor(host: Host, config: RunnerConfig) {
+  constructor(host: Host, config: RunnerConfig, store: Store) {
     this.#host = host
     this.#config = config
-    this.#store = openStore(host, config.database)
+    this.#store = store
     this.#bus = new Bus(host.logger)
     this.#access = new JobAccess(host, {
       title: 'runner',
@@ -290,7 +291,7 @@ class JobRunner {
     if (!findings.some(({ check, level }) => check === 'schema' && level === 'ok')) return findings
     try {
       const [nodes, queues] = await Promise.all([this.#store.readNodes(), this.#store.readQueues()])
-      return [...findings, ...diagnoseWorkers({ nodes, queues, own: ownIdentity() })]
+      return [...findings, ...diagnoseWorkers({ nodes, queues, processes: this.#host.processes })]
     } catch (error) {
       // What keeps them from being read is among the findings already: a right that is missing, a page that is damaged.
       if (findings.some(({ level }) => level === 'problem')) return findings

@@ -4,7 +4,11 @@ import { aNode } from '../../test/support/factories.ts'
 import type { QueueRecord } from '../store/store.ts'
 import { diagnoseWorkers } from './diagnosis.ts'
 
-const own = { host: 'here', pid: 1, pidScope: null, pidStart: null }
+const processes = {
+  own: () => ({ host: 'here', pid: 1, pidScope: null, pidStart: null }),
+  startOf: () => null,
+  memoryBytes: () => 0,
+}
 
 function aQueue(rest: Partial<QueueRecord> = {}): QueueRecord {
   return {
@@ -23,14 +27,14 @@ const ok = (check: string) => ({ check, level: 'ok', found: expect.any(String), 
 
 describe('diagnoseWorkers', () => {
   it('is content with living workers that serve what waits', () => {
-    expect(diagnoseWorkers({ nodes: [aNode()], queues: [aQueue({ depth: 3 })], own })).toEqual([
+    expect(diagnoseWorkers({ nodes: [aNode()], queues: [aQueue({ depth: 3 })], processes })).toEqual([
       ok('nodes'),
       ok('queues'),
     ])
   })
 
   it('warns when no worker runs, which is no problem while nothing waits', () => {
-    expect(diagnoseWorkers({ nodes: [], queues: [aQueue({ scheduled: 5 })], own })).toEqual([
+    expect(diagnoseWorkers({ nodes: [], queues: [aQueue({ scheduled: 5 })], processes })).toEqual([
       expect.objectContaining({ check: 'nodes', level: 'warning', advice: expect.stringContaining('millrace start') }),
       ok('queues'),
     ])
@@ -38,7 +42,7 @@ describe('diagnoseWorkers', () => {
 
   it('finds workers that died, beside those that live', () => {
     const dead = Array.from({ length: 7 }, (_, index) => aNode({ id: `d${index}`, pid: 100 + index, isDead: true }))
-    expect(diagnoseWorkers({ nodes: [aNode(), ...dead], queues: [], own })[0]).toMatchObject({
+    expect(diagnoseWorkers({ nodes: [aNode(), ...dead], queues: [], processes })[0]).toMatchObject({
       check: 'nodes',
       level: 'problem',
       found: expect.stringMatching(/^7 workers died .*here \(pid 104\) and 2 more$/),
@@ -47,18 +51,18 @@ describe('diagnoseWorkers', () => {
 
   it('finds workers that are silent and that nobody has declared dead', () => {
     const silent = aNode({ beatAgeMs: 10_000 })
-    const findings = diagnoseWorkers({ nodes: [silent], queues: [aQueue({ depth: 1 })], own })
+    const findings = diagnoseWorkers({ nodes: [silent], queues: [aQueue({ depth: 1 })], processes })
     expect(findings.map(({ check, level }) => `${check} ${level}`)).toEqual([
       'nodes problem',
       'nodes warning',
       'queues problem',
     ])
-    expect(diagnoseWorkers({ nodes: [aNode({ beatAgeMs: 9_999 })], queues: [], own })[0]).toEqual(ok('nodes'))
+    expect(diagnoseWorkers({ nodes: [aNode({ beatAgeMs: 9_999 })], queues: [], processes })[0]).toEqual(ok('nodes'))
   })
 
   it('names the queues in which jobs wait for a worker that serves them', () => {
     const queues = [aQueue({ depth: 2 }), aQueue({ name: 'mail', depth: 7 }), aQueue({ name: 'idle' })]
-    expect(diagnoseWorkers({ nodes: [aNode({ queues: ['default', 'idle'] })], queues, own })[1]).toEqual({
+    expect(diagnoseWorkers({ nodes: [aNode({ queues: ['default', 'idle'] })], queues, processes })[1]).toEqual({
       check: 'queues',
       level: 'problem',
       found: 'jobs wait where no worker serves: "mail" (7)',

@@ -1,6 +1,6 @@
 /** What is wrong with the workers of a database: a pure judgement over what the store knows of its nodes and queues. */
 
-import { isCertainlyGone, type ProcessIdentity } from '../maintenance/process-identity.ts'
+import { isCertainlyGone, type Processes } from '../host/processes.ts'
 import type { Finding, NodeRecord, QueueRecord } from '../store/store.ts'
 
 /** What the judgement is made from. */
@@ -8,7 +8,7 @@ export interface WorkerFacts {
   readonly nodes: readonly NodeRecord[]
   readonly queues: readonly QueueRecord[]
   /** Whose process table can be looked at. */
-  readonly own: ProcessIdentity
+  readonly processes: Processes
 }
 
 /** From this silence on a node is taken for dead. */
@@ -18,8 +18,8 @@ const SILENT_MS = 10_000
 const MOST_NAMED = 5
 
 /** Judges nodes and queues. */
-export function diagnoseWorkers({ nodes, queues, own }: WorkerFacts): readonly Finding[] {
-  const isSilent = (node: NodeRecord): boolean => node.beatAgeMs >= SILENT_MS || isCertainlyGone(node, own)
+export function diagnoseWorkers({ nodes, queues, processes }: WorkerFacts): readonly Finding[] {
+  const isSilent = (node: NodeRecord): boolean => node.beatAgeMs >= SILENT_MS || isCertainlyGone(node, processes)
   const dead = nodes.filter(({ isDead }) => isDead)
   const silent = nodes.filter((node) => !node.isDead && isSilent(node))
   const alive = nodes.filter((node) => !node.isDead && !isSilent(node))

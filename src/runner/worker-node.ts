@@ -19,15 +19,14 @@
  * The claimer, the ack writer and the upkeep own their retries: a failing store makes them wait, never crash.
  */
 
-import { residentMemoryBytes } from '../host/environment.ts'
 import { unreachable } from '../host/errors.ts'
 import type { Host, Timer } from '../host/host.ts'
 import { uuidV4 } from '../host/uuid.ts'
 import { QUARANTINE_AFTER } from '../job/crashes.ts'
 import type { CurrentJob } from '../job/current-job.ts'
+import type { ClaimedJob } from '../job/job.ts'
 import { toErrorRecord } from '../job/error-record.ts'
 import type { Registry } from '../job/registry.ts'
-import { ownIdentity } from '../maintenance/process-identity.ts'
 import { Pruner } from '../maintenance/pruner.ts'
 import { LEASE_MS, Rescuer } from '../maintenance/rescuer.ts'
 import { AckWriter } from '../queue/ack-writer.ts'
@@ -140,8 +139,10 @@ export class WorkerNode {
     this.id = uuidV4(host)
     const { store, registry, bus } = options
     const onError = (error: unknown): void => bus.send('store:error', { error })
+    const isHeard = (): boolean => store.silenceMs(this.id) < LEASE_MS
+    const giveBack = (jobs: readonly ClaimedJob[]): void => void this.#ackWriter.giveBack(jobs)
     this.#system = new System({ host })
-    this.#ledger = new Ledger(host.clock, (orphans) => void this.#ackWriter.giveBack(orphans))
+    this.#ledger = new Ledger(host.clock, giveBack)
     this.#ackWriter = new AckWriter(host, {
       store,
       ledger: this.#ledger,
@@ -165,6 +166,8 @@ export class WorkerNode {
       running: this.#running,
       timeoutMsOf: (queue) => options.settingsOf(queue).timeoutMs,
       keepOf: (queue) => options.settingsOf(queue).keep,
+      isHeard,
+      giveBack,
       onStart: ({ id, name, queue, attempt }, waitMs) => {
         if (this.#isIdle) this.#exchangeOrdersIn(ORDERS_EVERY_MS)
         if (bus.hasListeners('job:start')) bus.send('job:start', { id, name, queue, attempt, waitMs })
@@ -176,7 +179,8 @@ export class WorkerNode {
       node: this.id,
       store,
       ledger: this.#ledger,
-      giveBack: (jobs) => void this.#ackWriter.giveBack(jobs),
+      isHeard,
+      giveBack,
       onFenced: () => this.#onFenced('declared-dead'),
       onError,
       onBroken: (jobs) => {
@@ -197,7 +201,6 @@ export class WorkerNode {
     this.#rescuer = new Rescuer(host, {
       store,
       node: this.id,
-      identity: ownIdentity(),
       onError,
       onRescued: (node, answer) => {
         bus.send('node:rescue', { node: node.id, ...answer })
@@ -207,8 +210,21 @@ export class WorkerNode {
     this.#pruner = new Pruner(host, { store, policies: options.keepPolicies, onError })
   }
 
-  /** Registers, frees what dead nodes of this host left behind, and starts all queues. */
+  /**
+   * Registers, frees what dead nodes of this host left behind, and starts all queues. When that fails the node is gone: it may
+   * be registered by then, and hold jobs, which nobody could free while it is beaten for.
+   */
   async start(): Promise<void> {
+    try {
+      await this.#begin()
+    } catch (error) {
+      await this.abandon()
+      await this.#within(SLOW_STORE_MS, this.#options.store.retireNode(this.id))
+      throw error
+    }
+  }
+
+  async #begin(): Promise<void> {
     this.#state = 'running'
     await this.#register(this.#options.queues)
     await this.#rescuer.start()
@@ -394,7 +410,7 @@ export class WorkerNode {
     return {
       state: this.#state === 'running' ? 'alive' : 'draining',
       loopLagMs: this.#loopLagMs,
-      memoryBytes: residentMemoryBytes(),
+      memoryBytes: this.#host.processes.memoryBytes(),
       queues: [...this.#branches.values()].map((branch) => branch.snapshot()),
     }
   }
@@ -402,7 +418,7 @@ export class WorkerNode {
   async #register(queues: readonly string[]): Promise<void> {
     await this.#options.store.registerNode({
       id: this.id,
-      ...ownIdentity(),
+      ...this.#host.processes.own(),
       version: VERSION,
       beatMs: BEAT_MS,
       queues,
@@ -436,7 +452,7 @@ export class WorkerNode {
     this.#isServing = true
     try {
       for (let fresh = this.#takeNewQueues(); fresh.length > 0; fresh = this.#takeNewQueues()) {
-        await this.#register([...this.#branches.keys(), ...fresh])
+        await this.#register([...new Set([...this.#options.queues, ...this.#branches.keys(), ...fresh])])
         for (const queue of fresh) if (this.#state === 'running') await this.#startBranch(queue)
       }
     } finally {
@@ -445,7 +461,9 @@ export class WorkerNode {
   }
 
   #takeNewQueues(): string[] {
-    const fresh = this.#state === 'running' ? [...this.#newQueues].filter((queue) => !this.#branches.has(queue)) : []
+    // Those to serve from the start are begun by the start, which may not have come to them yet.
+    const isNew = (queue: string): boolean => !this.#branches.has(queue) && !this.#options.queues.includes(queue)
+    const fresh = this.#state === 'running' ? [...this.#newQueues].filter(isNew) : []
     this.#newQueues.clear()
     return fresh
   }

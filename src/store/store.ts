@@ -116,7 +116,10 @@ export interface Store {
   publishSnapshot(node: string, snapshot: NodeSnapshot, isUrgent: boolean): Promise<void>
   /** What others want of this node: jobs to stop, queues paused, or that it was declared dead. */
   readOrders(node: string): Promise<NodeOrders>
-  /** Ends the beat, hands back whatever the node still holds (no attempt charged), and removes the node. */
+  /**
+   * Ends the beat, hands back whatever the node still holds (no attempt charged), and removes the node. The beat ends whatever
+   * becomes of the rest.
+   */
   retireNode(node: string): Promise<void>
   /** All nodes, the dead ones of the last hour included. */
   readNodes(): Promise<readonly NodeRecord[]>
@@ -441,7 +444,7 @@ export interface NodeRecord {
   readonly version: string
   readonly startedAt: number
   readonly beatAt: number
-  /** How long ago it beat, by the store's clock. */
+  /** How long ago it beat, by the store's clock; below 0 when that clock was set back since. */
   readonly beatAgeMs: number
   /** Grows with every beat. */
   readonly beatSeq: number

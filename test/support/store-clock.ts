@@ -1,6 +1,7 @@
 /** A host whose clock moves only when a test moves it, for stores that run inline. */
 
 import type { Clock, Host, LogRecord, Timer } from '../../src/host/host.ts'
+import { nodeProcesses } from '../../src/host/processes.ts'
 import { nodeRandom } from '../../src/host/random.ts'
 import { noTrace } from '../../src/host/trace.ts'
 
@@ -50,6 +51,7 @@ export function storeTestHost(): StoreTestHost {
     random: nodeRandom(),
     logger: { log: (record) => logs.push(record) },
     trace: noTrace(),
+    processes: nodeProcesses(),
     logs,
     advance,
     waiting: () => timers.size,

@@ -4,6 +4,7 @@
  */
 
 import type { Host, LogRecord, Timer } from '../../src/host/host.ts'
+import { nodeProcesses } from '../../src/host/processes.ts'
 
 /** How a test begins. */
 export interface TestHostOptions {
@@ -28,6 +29,7 @@ export function testHost(options: TestHostOptions = {}): TestHost {
     random: seededRandom(options.seed ?? 1),
     logger: { records, log: (record) => void records.push(record) },
     trace: new TestTrace(),
+    processes: nodeProcesses(),
   }
 }
 
@@ -122,7 +124,7 @@ export class TestTrace {
 }
 
 /** Chance that repeats itself: the generator mulberry32. */
-function seededRandom(seed: number): Host['random'] {
+export function seededRandom(seed: number): Host['random'] {
   let state = seed >>> 0
   const float = (): number => {
     state = (state + 0x6d2b79f5) >>> 0

@@ -9,22 +9,20 @@ import { storeError } from '../errors.ts'
 import type { Store } from '../store.ts'
 import type { CoreOptions, CoreVerb, VerbAnswer, VerbArgs } from './core.ts'
 import { forwardVerbs } from './forward-verbs.ts'
-import { LiveCore } from './live-core.ts'
+import { LiveCore, liveHost, type LiveHost } from './live-core.ts'
 import { handleVerbs } from './user-connection.ts'
 
-/** Makes an embedded store without a thread. */
-export function inlineStore(host: Host, options: CoreOptions): Store {
+/**
+ * Makes an embedded store without a thread.
+ *
+ * @param live What drives the core; another one than the default lets several stores share one database.
+ */
+export function inlineStore(host: Host, options: CoreOptions, live: LiveHost = liveHost(host, options)): Store {
   const listeners = new Set<() => void>()
   let isClosed = false
-  const coreHost = {
-    clock: host.clock,
-    logger: host.logger,
-    now: () => host.clock.now(),
-    uuid: () => uuidV4(host),
-  }
   const confirmedAt = new Map<string, number>()
   const vouchedUntil = new Map<string, number>()
-  const core = new LiveCore(options, coreHost, {
+  const core = new LiveCore(live, {
     onChange: () => {
       for (const listener of listeners) listener()
     },
@@ -47,7 +45,7 @@ export function inlineStore(host: Host, options: CoreOptions): Store {
     rescueNodeSync: (request) => !isClosed && core.call('rescueNode', [request]) !== null,
     vouch: (node, forMs) => void vouchedUntil.set(node, host.clock.monotonic() + forMs),
     silenceMs: (node) => host.clock.monotonic() - (confirmedAt.get(node) ?? -Infinity),
-    ...handleVerbs({ ...options, host: coreHost, checkOpen }),
+    ...handleVerbs({ ...options, host: { now: () => host.clock.now(), uuid: () => uuidV4(host) }, checkOpen }),
     onChange: (_about, listener) => {
       listeners.add(listener)
       if (listeners.size === 1 && !isClosed) core.listen(true)

@@ -13,12 +13,13 @@
 
 import { isRetryable } from '../errors.ts'
 import type { Clock, Timer } from '../../host/clock.ts'
+import type { Host } from '../../host/host.ts'
 import type { Logger } from '../../host/logger.ts'
+import { uuidV4 } from '../../host/uuid.ts'
 import type { NodeSnapshot } from '../store.ts'
 import {
   SqliteCore,
   type BeatingNode,
-  type CoreHost,
   type CoreOptions,
   type CoreVerb,
   type VerbAnswer,
@@ -54,10 +55,32 @@ interface Beating {
   dueAt: number
 }
 
+/** A core as a live core uses it. */
+export type DrivenCore = Pick<
+  SqliteCore,
+  CoreVerb | 'beat' | 'hasForeignChange' | 'checkFile' | 'truncateLog' | 'close'
+>
+
 /** What a live core takes from outside. */
-export interface LiveHost extends Pick<CoreHost, 'now' | 'uuid'> {
+export interface LiveHost {
   readonly clock: Clock
   readonly logger: Logger
+  /** Makes the core. It calls `breathe` as a {@link SqliteCore} does. */
+  readonly makeCore: (breathe: () => void) => DrivenCore
+  /** Whether others can reach the database too. */
+  readonly isShared: boolean
+}
+
+/** The outside of a live core with a database of its own. */
+export function liveHost(host: Host, options: CoreOptions): LiveHost {
+  const { clock, logger } = host
+  return {
+    clock,
+    logger,
+    makeCore: (breathe) => new SqliteCore(options, { now: () => clock.now(), uuid: () => uuidV4(host), breathe }),
+    // Nobody else can reach a database in memory.
+    isShared: options.path !== null,
+  }
 }
 
 /** Whom a live core tells. */
@@ -72,25 +95,19 @@ export interface LiveListeners {
 
 /** See the head of this file. */
 export class LiveCore {
-  readonly #core: SqliteCore
+  readonly #core: DrivenCore
   readonly #host: LiveHost
   readonly #listeners: LiveListeners
-  readonly #isFile: boolean
   readonly #beating = new Map<string, Beating>()
   #isListening = false
   #lookOut: Timer | null = null
   #upkeep: Timer | null = null
   #hasWritten = false
 
-  constructor(options: CoreOptions, host: LiveHost, listeners: LiveListeners) {
-    this.#core = new SqliteCore(options, {
-      now: () => host.now(),
-      uuid: () => host.uuid(),
-      breathe: () => this.#beatOverdue(),
-    })
+  constructor(host: LiveHost, listeners: LiveListeners) {
+    this.#core = host.makeCore(() => this.#beatOverdue())
     this.#host = host
     this.#listeners = listeners
-    this.#isFile = options.path !== null
   }
 
   /** Runs a verb. */
@@ -105,8 +122,7 @@ export class LiveCore {
     this.#isListening = isListening
     this.#lookOut?.cancel()
     this.#lookOut = null
-    // Nobody else can reach a database in memory.
-    if (isListening && this.#isFile) this.#lookAgainIn(LOOK_MIN_MS)
+    if (isListening && this.#host.isShared) this.#lookAgainIn(LOOK_MIN_MS)
   }
 
   /** Beats for a node that is registered already. */
@@ -214,7 +230,7 @@ export class LiveCore {
 
   #noteWrite(): void {
     this.#hasWritten = true
-    if (this.#isFile && this.#upkeep === null) this.#upkeepLater()
+    if (this.#host.isShared && this.#upkeep === null) this.#upkeepLater()
   }
 
   #upkeepLater(): void {

@@ -7,10 +7,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { unreachable } from '../../host/errors.ts'
 import { nodeHost } from '../../host/host.ts'
-import { uuidV4 } from '../../host/uuid.ts'
 import type { RescueRequest } from '../store.ts'
 import { BeatMark, BlockingAnswer } from '../thread-signals.ts'
-import { LiveCore } from './live-core.ts'
+import { LiveCore, liveHost } from './live-core.ts'
 import { packError, type ThreadReply, type ThreadRequest, type ThreadSettings } from './thread-protocol.ts'
 
 /** Serves requests until it is told to close. */
@@ -18,15 +17,11 @@ function serve(port: NonNullable<typeof parentPort>, settings: ThreadSettings): 
   const send = (reply: ThreadReply): void => port.postMessage(reply)
   const marks = new Map<string, BeatMark>()
   const host = nodeHost({ logger: { log: (record) => send({ type: 'log', record: withPlainArgs(record) }) } })
-  const core = new LiveCore(
-    settings.core,
-    { clock: host.clock, logger: host.logger, now: () => host.clock.now(), uuid: () => uuidV4(host) },
-    {
-      onChange: () => send({ type: 'change' }),
-      onBeat: (node, agoMs) => marks.get(node)?.confirm(agoMs),
-      isVouched: (node) => marks.get(node)?.isVouched() ?? true,
-    },
-  )
+  const core = new LiveCore(liveHost(host, settings.core), {
+    onChange: () => send({ type: 'change' }),
+    onBeat: (node, agoMs) => marks.get(node)?.confirm(agoMs),
+    isVouched: (node) => marks.get(node)?.isVouched() ?? true,
+  })
   const answer = (id: number, run: () => unknown): void => {
     try {
       send({ type: 'answer', id, answer: run() })

@@ -169,7 +169,7 @@ export async function readNodes(db: Db): Promise<readonly NodeRecord[]> {
       version,
       startedAt,
       beatAt,
-      beatAgeMs: Math.max(0, now - beatAt),
+      beatAgeMs: now - beatAt,
       beatSeq,
       isDead,
       queues: parseTextArray(queues),

@@ -110,7 +110,7 @@ function decodeNode(row: NodeRow, now: number): NodeRecord {
     version: row.version,
     startedAt: row.started_at,
     beatAt: row.beat_at,
-    beatAgeMs: Math.max(0, now - row.beat_at),
+    beatAgeMs: now - row.beat_at,
     beatSeq: row.beat_seq,
     isDead: row.dead_at !== null,
     // These three were written by `registerNode` and `beat` from values of these types.

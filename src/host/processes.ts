@@ -1,5 +1,5 @@
 /**
- * Who this process is on its host, and whether another process of the same host still lives.
+ * The process port: who this process is on its host, and which others of the same host still live.
  *
  * A pid means something only inside one boot and one pid namespace, and a pid is used again. So a process is named by its
  * pid, the time it began, and the scope in which both hold. Where the operating system does not tell (outside Linux), the
@@ -17,17 +17,31 @@ export interface ProcessIdentity {
   readonly pidStart: string | null
 }
 
-/** This process. */
-export function ownIdentity(): ProcessIdentity {
-  return { host: hostname(), pid: process.pid, pidScope: ownPidScope(), pidStart: startOf(process.pid) }
+/** What is known of processes. */
+export interface Processes {
+  /** This process. */
+  own(): ProcessIdentity
+  /** When the process began that has this pid now, as in {@link ProcessIdentity}; null when there is none, or nobody knows. */
+  startOf(pid: number): string | null
+  /** The resident memory of this process, in bytes. */
+  memoryBytes(): number
+}
+
+/** The processes of the operating system. */
+export function nodeProcesses(): Processes {
+  return {
+    own: () => ({ host: hostname(), pid: process.pid, pidScope: ownPidScope(), pidStart: startOf(process.pid) }),
+    startOf,
+    memoryBytes: () => process.memoryUsage.rss(),
+  }
 }
 
 /**
  * Whether `other` is certainly gone: it ran in the same boot and pid namespace as this process, and no process has its pid
  * now, or a later one has.
  */
-export function isCertainlyGone(other: ProcessIdentity, own: ProcessIdentity): boolean {
-  return isNeighbour(other, own) && startOf(other.pid) !== other.pidStart
+export function isCertainlyGone(other: ProcessIdentity, processes: Processes): boolean {
+  return isNeighbour(other, processes.own()) && processes.startOf(other.pid) !== other.pidStart
 }
 
 /** Whether a look at the process table of this process tells of `other`. */
