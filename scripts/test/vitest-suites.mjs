@@ -35,6 +35,7 @@ export const vitestSuites = [
   { name: 'harness', in: 'chaos', testTimeoutMs: 5_000, limitMs: 60_000, workers: 1 },
   { name: 'golden', in: 'test/golden', testTimeoutMs: 10_000, limitMs: 120_000, workers: 2 },
   { name: 'property', in: 'test/property', testTimeoutMs: 60_000, limitMs: 240_000, workers: 2 },
+  { name: 'simulation', in: 'test/simulation', testTimeoutMs: 60_000, limitMs: 240_000, workers: 2 },
   {
     name: 'model',
     in: 'test/model',
