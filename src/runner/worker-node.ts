@@ -260,9 +260,12 @@ export class WorkerNode {
     this.#host.trace.point('node.stop', this.id)
     const deadline = this.#host.clock.monotonic() + timeoutMs
     this.#executor.drain()
-    await this.#within(SLOW_STORE_MS, Promise.all([this.#claimer.stop(), this.#stopUpkeep()]))
-    const unbegun = this.#ackWriter.giveBack(this.#ledger.takeUnbegun())
     const hurried = new Promise<void>((resolve) => (this.#hurryStop = resolve))
+    const ended = Promise.all([this.#claimer.stop(), this.#stopUpkeep()])
+    // Its handlers may go on for a while, and others may take it for dead meanwhile.
+    this.#watchSilence()
+    await this.#within(SLOW_STORE_MS, ended)
+    const unbegun = this.#ackWriter.giveBack(this.#ledger.takeUnbegun())
     await Promise.race([this.#running.whenEmpty(timeoutMs), hurried])
     if (this.#running.size > 0) {
       this.#running.stopAll({ type: 'interrupted' }, new DOMException('the worker stops', 'AbortError'))
@@ -533,7 +536,7 @@ export class WorkerNode {
 
   /** Says that the event loop lives; looks whether beats are confirmed, soon after silence could have cost the node its leases. */
   #watchSilence(): void {
-    if (this.#state !== 'running') return
+    if (this.#state !== 'running' && !(this.#isStopping && this.#state === 'draining')) return
     // A handler may block the loop for as long as it may run; for longer, only what no timeout can end.
     this.#options.store.vouch(this.id, Math.max(BLOCKED_MS, this.#running.longestLeftMs()))
     const silentMs = this.#options.store.silenceMs(this.id)
@@ -544,8 +547,10 @@ export class WorkerNode {
       () => {
         // When this process was itself stopped, its next beat tells more: it is confirmed only while nobody has these jobs.
         const wasAwake = this.#host.clock.monotonic() - expectedAt < SILENCE_EVERY_MS
-        if (wasAwake && this.#options.store.silenceMs(this.id) >= LEASE_MS) this.#onFenced('unconfirmed')
-        else this.#watchSilence()
+        const isHeard = !wasAwake || this.#options.store.silenceMs(this.id) < LEASE_MS
+        if (isHeard) this.#watchSilence()
+        else if (this.#isStopping) this.hurry()
+        else this.#onFenced('unconfirmed')
       },
       { keepAlive: false },
     )
