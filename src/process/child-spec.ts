@@ -1,6 +1,7 @@
 /** What a supervisor must know about a child, and the check of it. */
 
 import { RunnerError } from '../host/errors.ts'
+import type { Shutdown } from './children.ts'
 import type { Definition } from './runtime.ts'
 
 const RESTARTS = ['permanent', 'transient', 'temporary'] as const
@@ -30,7 +31,7 @@ export interface ChildSpec {
    * How long the child may take to end, in milliseconds, before it is killed. `brutalKill` kills at once: for children whose
    * handlers may hang. Default: 5000, and `infinity` for supervisors.
    */
-  readonly shutdown?: number | 'infinity' | 'brutalKill' | undefined
+  readonly shutdown?: Shutdown | undefined
   /**
    * Whether a shutdown is a message to the child: it ends after its running callback and the mail before, and `terminate` runs.
    * Otherwise a shutdown ends it at once. Default: `false`, and `true` for supervisors.

@@ -11,6 +11,7 @@
  * children end with it through their links.
  */
 
+import { DEFAULT_SHUTDOWN_MS, Restarts, stopChild } from './children.ts'
 import { RunnerError, unreachable } from '../host/errors.ts'
 import type { PendingCall } from './call.ts'
 import {
@@ -23,11 +24,7 @@ import {
 import { isClean, reasonOf, type ExitReason } from './exit-reason.ts'
 import type { Behaviour, Message, Process, ProcessMessage, SupervisionSnapshot } from './process.ts'
 import { processOf, type ProcessHandle, type ProcessRef } from './ref.ts'
-import { countRestart } from './restart-intensity.ts'
 import type { Definition, Runtime, Spawnable } from './runtime.ts'
-
-/** How long a child may take to end unless its spec says otherwise, in milliseconds. */
-const DEFAULT_SHUTDOWN_MS = 5000
 
 /** One child as {@link SupervisorRef.whichChildren} shows it. */
 export interface ChildInfo {
@@ -119,13 +116,13 @@ class Supervisor implements Behaviour {
   readonly #process: Process
   readonly #options: SupervisorOptions
   #children: Child[]
-  #restartsMs: readonly number[] = []
-  #restarts = 0
+  readonly #restarts: Restarts
 
   constructor(runtime: Runtime, process: Process, options: SupervisorOptions) {
     this.#runtime = runtime
     this.#process = process
     this.#options = options
+    this.#restarts = new Restarts(runtime.host.clock, process)
     this.#children = options.children.map((spec) => ({ spec, ref: undefined, restarts: 0 }))
   }
 
@@ -172,7 +169,7 @@ class Supervisor implements Behaviour {
   inspect(): SupervisionSnapshot {
     return {
       strategy: this.#options.strategy,
-      restarts: this.#restarts,
+      restarts: this.#restarts.count,
       children: this.#children.map(({ spec, ref, restarts }) => ({
         id: spec.id,
         process: ref === undefined ? undefined : processOf(ref),
@@ -258,7 +255,7 @@ class Supervisor implements Behaviour {
 
   /** Restarts `failed` and those that go with it. Others of the group are stopped first; starts that fail are counted and retried. */
   async #restart(failed: Child, reason: ExitReason): Promise<void> {
-    if (this.#isOneTooMany(failed, reason)) return
+    if (this.#restarts.isOneTooMany(failed.spec.id, reason, this.#options)) return
     const group = this.#groupOf(failed)
     await this.#stopAll(group)
     for (const child of group) {
@@ -276,25 +273,10 @@ class Supervisor implements Behaviour {
         return true
       } catch (error) {
         this.#process.log('error', 'child_start_failed', [child.spec.id, error])
-        if (this.#isOneTooMany(child, reasonOf(error))) return false
+        if (this.#restarts.isOneTooMany(child.spec.id, reasonOf(error), this.#options)) return false
       }
     }
     return false
-  }
-
-  #isOneTooMany(child: Child, reason: ExitReason): boolean {
-    const { maxRestarts = 3, maxSeconds = 5 } = this.#options
-    const nowMs = this.#runtime.host.clock.monotonic()
-    const count = countRestart(this.#restartsMs, nowMs, { maxRestarts, maxSeconds })
-    this.#restartsMs = count.restartsMs
-    if (count.isExceeded) {
-      this.#process.log('error', 'too_many_restarts', [child.spec.id, reason])
-      this.#process.requestStop('shutdown')
-    } else {
-      this.#restarts++
-      this.#process.log('info', 'restarting', [child.spec.id, reason])
-    }
-    return count.isExceeded
   }
 
   #groupOf(child: Child): readonly Child[] {
@@ -327,13 +309,7 @@ class Supervisor implements Behaviour {
     const process = processOf(child.ref)
     child.ref = undefined
     const shutdown = child.spec.shutdown ?? (process.kind === 'supervisor' ? 'infinity' : DEFAULT_SHUTDOWN_MS)
-    await new Promise<void>((resolve) => {
-      process.watch(() => resolve())
-      if (shutdown === 'brutalKill') return process.kill()
-      const timer = shutdown === 'infinity' ? undefined : this.#runtime.host.clock.after(shutdown, () => process.kill())
-      process.watch(() => timer?.cancel())
-      return process.signalExit(this.#process, 'shutdown')
-    })
+    await stopChild(this.#runtime.host.clock, this.#process, process, shutdown)
   }
 
   #find(id: string): Child {

@@ -9,13 +9,13 @@
  * killed, its children end with it through their links.
  */
 
+import { DEFAULT_SHUTDOWN_MS, Restarts, stopChild, type Shutdown } from '../process/children.ts'
 import { RunnerError } from '../host/errors.ts'
 import type { PendingCall } from '../process/call.ts'
 import type { RestartType } from '../process/child-spec.ts'
 import { isClean, reasonOf, type ExitReason } from '../process/exit-reason.ts'
 import type { Behaviour, Message, Process, ProcessMessage, SupervisionSnapshot } from '../process/process.ts'
 import { processOf, type ProcessHandle, type ProcessRef } from '../process/ref.ts'
-import { countRestart } from '../process/restart-intensity.ts'
 import type { Definition, Runtime, Spawnable } from '../process/runtime.ts'
 import type { ChildCounts, ChildInfo } from '../process/supervisor.ts'
 import type { AccepterOptions, CancelCause, Self } from './callbacks.ts'
@@ -23,8 +23,6 @@ import { Stage } from './stage.ts'
 import { stageRef, type Accepts, type StageRef } from './stage-ref.ts'
 import type { Subscription } from './subscription-link.ts'
 import type { SubscriptionOptions } from './subscription.ts'
-
-const DEFAULT_SHUTDOWN_MS = 5000
 
 /** What the function of a {@link consumerSupervisor} returns. */
 export interface ConsumerSupervisorOptions<In> extends AccepterOptions<In> {
@@ -37,7 +35,7 @@ export interface ConsumerSupervisorOptions<In> extends AccepterOptions<In> {
   /** Default: 5. */
   readonly maxSeconds?: number | undefined
   /** How long a child may take to end, in milliseconds, before it is killed; all are told at once. Default: 5000. */
-  readonly shutdown?: number | 'infinity' | 'brutalKill' | undefined
+  readonly shutdown?: Shutdown | undefined
   /** Whether a shutdown is a message to the children, so that their `terminate` runs. Default: `false`. */
   readonly trapExits?: boolean | undefined
   /** A subscription ended; children that run for its events run on. */
@@ -124,14 +122,14 @@ export class ConsumerSupervisor implements Behaviour {
   readonly #children = new Set<Child>()
   /** Children that finished since the last ask. */
   readonly #finished = new Map<Subscription, number>()
-  #restartsMs: readonly number[] = []
-  #restarts = 0
+  readonly #restarts: Restarts
   #lastChild = 0
 
   constructor(runtime: Runtime, process: Process, ref: StageRef, init: Init) {
     this.#runtime = runtime
     this.#process = process
     this.#init = init
+    this.#restarts = new Restarts(runtime.host.clock, process)
     this.stage = new Stage(runtime, process, ref, (self) => this.#begin(self))
   }
 
@@ -191,7 +189,7 @@ export class ConsumerSupervisor implements Behaviour {
   inspect(): SupervisionSnapshot {
     return {
       strategy: 'oneForOne',
-      restarts: this.#restarts,
+      restarts: this.#restarts.count,
       children: [...this.#children].map(({ id, ref, restarts }) => ({
         id,
         process: ref === undefined ? undefined : processOf(ref),
@@ -249,7 +247,7 @@ export class ConsumerSupervisor implements Behaviour {
   async #restart(child: Child, first: ExitReason): Promise<boolean> {
     let reason = first
     child.ref = undefined
-    while (!this.#isOneTooMany(child, reason)) {
+    while (!this.#restarts.isOneTooMany(child.id, reason, this.#options)) {
       try {
         child.restarts++
         return (await this.#start(child)) !== undefined
@@ -259,21 +257,6 @@ export class ConsumerSupervisor implements Behaviour {
       }
     }
     return false
-  }
-
-  #isOneTooMany(child: Child, reason: ExitReason): boolean {
-    const { maxRestarts = 3, maxSeconds = 5 } = this.#options
-    const nowMs = this.#runtime.host.clock.monotonic()
-    const count = countRestart(this.#restartsMs, nowMs, { maxRestarts, maxSeconds })
-    this.#restartsMs = count.restartsMs
-    if (count.isExceeded) {
-      this.#process.log('error', 'too_many_restarts', [child.id, reason])
-      this.#process.requestStop('shutdown')
-    } else {
-      this.#restarts++
-      this.#process.log('info', 'restarting', [child.id, reason])
-    }
-    return count.isExceeded
   }
 
   #finish(subscription: Subscription | undefined): void {
@@ -304,13 +287,7 @@ export class ConsumerSupervisor implements Behaviour {
     if (ref === undefined) return
     const process = processOf(ref)
     const { shutdown = DEFAULT_SHUTDOWN_MS } = this.#options
-    await new Promise<void>((resolve) => {
-      process.watch(() => resolve())
-      if (shutdown === 'brutalKill') return process.kill()
-      const timer = shutdown === 'infinity' ? undefined : this.#runtime.host.clock.after(shutdown, () => process.kill())
-      process.watch(() => timer?.cancel())
-      return process.signalExit(this.#process, 'shutdown')
-    })
+    await stopChild(this.#runtime.host.clock, this.#process, process, shutdown)
   }
 }
 

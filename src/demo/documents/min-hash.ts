@@ -3,6 +3,8 @@
  * of their runs of tokens two files have in common.
  */
 
+import { fnv1a } from '../../host/fnv1a.ts'
+
 /** How many numbers a sketch has: the estimate is then off by about 1/√512, four percent. */
 export const SKETCH_LENGTH = 512
 /** How many tokens in a row are compared. */
@@ -20,7 +22,7 @@ const RUNS_PER_TURN = 2_000
 /** The sketch of a list of tokens. Real work: each run of tokens is hashed once and then permuted 512 times. */
 export async function sketch(tokens: readonly string[], { pause }: SketchOptions): Promise<number[]> {
   const least = new Uint32Array(SKETCH_LENGTH).fill(0xffffffff)
-  const hashes = Uint32Array.from(tokens, hashOf)
+  const hashes = Uint32Array.from(tokens, fnv1a)
   const runs = Math.max(1, hashes.length - RUN_LENGTH + 1)
   for (let start = 0; start < runs; start++) {
     if (start > 0 && start % RUNS_PER_TURN === 0) await pause(start / runs)
@@ -41,13 +43,6 @@ export function similarity(a: readonly number[], b: readonly number[]): number {
   let equal = 0
   for (let place = 0; place < SKETCH_LENGTH; place++) if (a[place] === b[place]) equal++
   return equal / SKETCH_LENGTH
-}
-
-/** FNV-1a over UTF-16 units. */
-function hashOf(token: string): number {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < token.length; index++) hash = Math.imul(hash ^ token.charCodeAt(index), 0x01000193)
-  return hash >>> 0
 }
 
 /** The finalizer of MurmurHash3 with the place mixed in: a different permutation of all 32-bit numbers for each place. */

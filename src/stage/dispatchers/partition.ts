@@ -8,6 +8,7 @@
  *     waiting = demand of all consumers + debt - queued          debt: demand of consumers that left, credited to later asks
  */
 
+import { fnv1a } from '../../host/fnv1a.ts'
 import { RunnerError } from '../../host/errors.ts'
 import type { Subscription } from '../subscription-link.ts'
 import type { Delivery, DemandStep, Dispatcher, DispatchStep, SubscribeStep } from './dispatcher.ts'
@@ -98,13 +99,6 @@ function checkedKeys(partitions: unknown): readonly PartitionKey[] {
 function defaultHash(partitions: unknown): (event: unknown) => number {
   if (typeof partitions !== 'number') throw bad('named partitions need a hash')
   return (event) => fnv1a(JSON.stringify(event) ?? '') % partitions
-}
-
-/** FNV-1a, 32 bit, over UTF-16 units: the same everywhere. */
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
-  return hash >>> 0
 }
 
 function subscribe<Event>(

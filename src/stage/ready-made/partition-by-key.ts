@@ -3,6 +3,7 @@
  * a slow consumer gather in its queue, while the others go on.
  */
 
+import { fnv1a } from '../../host/fnv1a.ts'
 import type { AccepterOptions, EmitterOptions } from '../callbacks.ts'
 import { producerConsumer, type ProducerConsumerDefinition } from '../definition.ts'
 import { partitionDispatcher } from '../dispatchers/partition.ts'
@@ -33,11 +34,4 @@ export function partitionByKey<In>(options: PartitionByKeyOptions<In>): Producer
     ...endWithSources(self, { subscribeTo: stage.subscribeTo }),
     handleEvents: (events) => events,
   }))
-}
-
-/** FNV-1a, 32 bit, over UTF-16 units: the same everywhere. */
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
-  return hash >>> 0
 }

@@ -1,15 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
-import {
-  judgeBeat,
-  judgeClock,
-  judgeDeadRows,
-  judgeRights,
-  judgeServer,
-  judgeSessions,
-  judgeVersion,
-  judgeWire,
-} from './diagnose.ts'
+import { judgeVersion } from '../findings.ts'
+import { judgeBeat, judgeClock, judgeDeadRows, judgeRights, judgeServer, judgeSessions, judgeWire } from './diagnose.ts'
 import { SCHEMA_VERSION } from './schema.ts'
 
 const problem = (found: string) => ({
@@ -85,9 +77,9 @@ describe('the judgement of a PostgreSQL database', () => {
   })
 
   it('finds a schema that is absent or newer', () => {
-    expect(judgeVersion(0)).toMatchObject(problem('no schema'))
-    expect(judgeVersion(SCHEMA_VERSION + 1)).toMatchObject(problem('newer millrace'))
-    expect(judgeVersion(SCHEMA_VERSION)).toMatchObject(ok)
+    expect(judgeVersion(0, SCHEMA_VERSION)).toMatchObject(problem('no schema'))
+    expect(judgeVersion(SCHEMA_VERSION + 1, SCHEMA_VERSION)).toMatchObject(problem('newer millrace'))
+    expect(judgeVersion(SCHEMA_VERSION, SCHEMA_VERSION)).toMatchObject(ok)
   })
 
   it('warns of dead rows that vacuum leaves', () => {

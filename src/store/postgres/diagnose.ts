@@ -9,6 +9,7 @@
  *     schema ─▶ rights ─▶ dead rows
  */
 
+import { judgeVersion, ok } from '../findings.ts'
 import type { Client } from 'pg'
 
 import type { Host } from '../../host/host.ts'
@@ -283,36 +284,14 @@ const DEAD_ROW_COUNTS = `
 async function diagnoseSchema(db: Db, schema: string): Promise<Finding[]> {
   const [row = []] = await db.query(READ_NAMESPACE)
   const [exists, mayUse, role] = row
-  if (exists !== true) return [judgeVersion(0)]
+  if (exists !== true) return [judgeVersion(0, SCHEMA_VERSION)]
   if (mayUse !== true) return [judgeRights({ role: String(role), schema, missing: [['the schema', 'usage']] })]
 
   const missing = (await db.query(MISSING_RIGHTS)).map((right) => [String(right[0]), String(right[1])] as const)
   const rights = judgeRights({ role: String(role), schema, missing })
   if (missing.some(([table]) => table === 'schema_version')) return [rights]
-  const version = judgeVersion(await readVersion(db, schema))
+  const version = judgeVersion(await readVersion(db, schema), SCHEMA_VERSION)
   return version.level === 'ok' ? [version, rights, judgeDeadRows(await readDeadRows(db))] : [version]
-}
-
-/** Judges the version of the schema. */
-export function judgeVersion(version: number): Finding {
-  if (version === SCHEMA_VERSION) return ok('schema', `version ${version}, the one that this millrace needs`)
-  if (version > SCHEMA_VERSION) {
-    return {
-      check: 'schema',
-      level: 'problem',
-      found: `version ${version} was made by a newer millrace; this one knows versions up to ${SCHEMA_VERSION}`,
-      advice: 'use the newer millrace that made it',
-    }
-  }
-  return {
-    check: 'schema',
-    level: 'problem',
-    found:
-      version === 0
-        ? `there is no schema yet; version ${SCHEMA_VERSION} is needed`
-        : `version ${version} is older than the ${SCHEMA_VERSION} that is needed`,
-    advice: 'run `millrace migrate`; with --dry-run it says what it would do',
-  }
 }
 
 /** What a role lacks, by table. */
@@ -357,8 +336,4 @@ export function judgeDeadRows(tables: readonly TableFacts[]): Finding {
     found: `vacuum does not keep up: ${list}`,
     advice: 'look for an old transaction, and that autovacuum is on with its settings for these tables',
   }
-}
-
-function ok(check: string, found: string): Finding {
-  return { check, level: 'ok', found, advice: null }
 }

@@ -7,6 +7,7 @@
  *     disk
  */
 
+import { judgeVersion, ok } from '../findings.ts'
 import { existsSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 
@@ -124,33 +125,12 @@ function lookInside(path: string, { isThorough, now }: Pick<DiagnosedDatabase, '
     return peek(path, (database) => {
       const version = readVersion(database, path)
       const integrity = isThorough ? checkIntegrity(database, path) : []
-      const schema = schemaFinding(version)
+      const schema = judgeVersion(version, SCHEMA_VERSION)
       return schema.level === 'ok' ? [schema, clockFinding(database, now), ...integrity] : [schema, ...integrity]
     })
   } catch (error) {
     if (error instanceof RunnerError && error.code === 'ERR_STORE_UNAVAILABLE') throw error
     return [problemOf('file', error)]
-  }
-}
-
-function schemaFinding(version: number): Finding {
-  if (version === SCHEMA_VERSION) return ok('schema', `version ${version}, the one that this millrace needs`)
-  if (version > SCHEMA_VERSION) {
-    return {
-      check: 'schema',
-      level: 'problem',
-      found: `version ${version} was made by a newer millrace; this one knows versions up to ${SCHEMA_VERSION}`,
-      advice: 'use the newer millrace that made it',
-    }
-  }
-  return {
-    check: 'schema',
-    level: 'problem',
-    found:
-      version === 0
-        ? `there is no schema yet; version ${SCHEMA_VERSION} is needed`
-        : `version ${version} is older than the ${SCHEMA_VERSION} that is needed`,
-    advice: 'run `millrace migrate`; with --dry-run it says what it would do',
   }
 }
 
@@ -186,10 +166,6 @@ function checkIntegrity(database: Pick<Db, 'prepare'>, path: string): Finding[] 
     found: `${path} is damaged: ${complaint}`,
     advice: 'stop what uses it and restore it from a backup',
   }))
-}
-
-function ok(check: string, found: string): Finding {
-  return { check, level: 'ok', found, advice: null }
 }
 
 /** The messages of this package end with what to do, after the last semicolon. */
