@@ -63,12 +63,13 @@ function sqliteEffects(path, require) {
 function postgresEffects(url, require) {
   const pg = require('pg')
   const pool = new pg.Pool({ connectionString: url, max: 4, connectionTimeoutMillis: 5_000, query_timeout: 8_000 })
-  pool.on('error', () => {})
+  pool.on('error', ignore)
+  // As long as it lives: a connection that broke may say so after it was given up.
+  pool.on('connect', (/** @type {import('pg').PoolClient} */ client) => client.on('error', ignore))
   return {
     mayWait: true,
     async transaction(body) {
       const client = await pool.connect()
-      client.on('error', ignore)
       let problem
       try {
         await client.query('begin')
@@ -81,7 +82,6 @@ function postgresEffects(url, require) {
         await client.query('rollback').catch(ignore)
         throw error
       } finally {
-        client.off('error', ignore)
         // A connection on which something went wrong is not used again.
         client.release(problem !== undefined)
       }
