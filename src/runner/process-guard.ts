@@ -43,7 +43,8 @@ export function guardProcess(worker: GuardedWorker): () => void {
   if (workers.size === 0) {
     process.on('unhandledRejection', onUnhandledRejection)
     process.on('uncaughtExceptionMonitor', onUncaughtException)
-    process.on('exit', onExit)
+    // First of all: it needs the threads of the stores, which end when the process exits.
+    process.prependListener('exit', onExit)
   }
   workers.add(worker)
   return () => {

@@ -14,6 +14,7 @@ import { packError, type ThreadReply, type ThreadRequest, type ThreadSettings } 
 
 /** Serves requests until it is told to close. */
 function serve(port: NonNullable<typeof parentPort>, settings: ThreadSettings): void {
+  process.once('exit', () => new BlockingAnswer(settings.ended).give(true))
   const send = (reply: ThreadReply): void => port.postMessage(reply)
   const marks = new Map<string, BeatMark>()
   const host = nodeHost({ logger: { log: (record) => send({ type: 'log', record: withPlainArgs(record) }) } })
@@ -48,6 +49,10 @@ function serve(port: NonNullable<typeof parentPort>, settings: ThreadSettings): 
       case 'rescue':
         new BlockingAnswer(request.memory).give(isRescued(core, request.request))
         return
+      case 'halt':
+        port.close()
+        closeQuietly(core)
+        return
       case 'close':
         answer(request.id, () => core.close())
         port.close()
@@ -64,6 +69,15 @@ function isRescued(core: LiveCore, request: RescueRequest): boolean {
     return core.call('rescueNode', [request]) !== null
   } catch {
     return false
+  }
+}
+
+/** That it failed has nobody to be told to either. */
+function closeQuietly(core: LiveCore): void {
+  try {
+    core.close()
+  } catch {
+    // The process ends, and with it whatever was left open.
   }
 }
 

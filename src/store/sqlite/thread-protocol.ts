@@ -8,6 +8,8 @@ import type { BeatingNode, CoreOptions, CoreVerb } from './core.ts'
 /** What a thread is started with. */
 export interface ThreadSettings {
   readonly core: CoreOptions
+  /** The memory of a `BlockingAnswer`, which is given when the thread ends. */
+  readonly ended: SharedArrayBuffer
 }
 
 /** To the thread. */
@@ -21,6 +23,8 @@ export type ThreadRequest =
   | { readonly type: 'mark'; readonly node: string; readonly memory: SharedArrayBuffer }
   /** Rescue the node, and answer into this memory: nobody on the other side can receive a message any more. */
   | { readonly type: 'rescue'; readonly request: RescueRequest; readonly memory: SharedArrayBuffer }
+  /** The process ends: close the database and end, without an answer. */
+  | { readonly type: 'halt' }
   /** Close the database, answer, and end. */
   | { readonly type: 'close'; readonly id: number }
 

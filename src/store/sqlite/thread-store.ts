@@ -14,6 +14,7 @@ import { Worker } from 'node:worker_threads'
 import type { Timer } from '../../host/clock.ts'
 import { RunnerError, unreachable } from '../../host/errors.ts'
 import type { Host } from '../../host/host.ts'
+import { atProcessExit } from '../../host/process-exit.ts'
 import { uuidV4 } from '../../host/uuid.ts'
 import { OutcomeUnknownError, storeError } from '../errors.ts'
 import type { RescueRequest, Store } from '../store.ts'
@@ -27,6 +28,9 @@ import { handleVerbs } from './user-connection.ts'
 /** The pause after a first crash, and the longest one. */
 const RESTART_MIN_MS = 100
 const RESTART_MAX_MS = 5_000
+
+/** How long an exit of the process waits for the call that its thread has in its hands; a bit more than for a lock. */
+const HALT_MS = 2_500
 
 /** Makes an embedded store with a thread, which starts with the first verb. */
 export function threadStore(host: Host, options: CoreOptions): Store {
@@ -205,7 +209,8 @@ class StoreThread {
     }
     // Here, because only this thread knows what the program has loaded; a new thread inherits the choice.
     chooseEngine()
-    const settings: ThreadSettings = { core: this.#options }
+    const ended = new BlockingAnswer()
+    const settings: ThreadSettings = { core: this.#options, ended: ended.memory }
     const worker = new Worker(new URL('./store-thread.js', import.meta.url), {
       name: 'millrace-store',
       workerData: settings,
@@ -221,6 +226,13 @@ class StoreThread {
     })
     worker.on('exit', (exitCode) => this.#ended(cause ?? new Error(`the thread ended with exit code ${exitCode}`)))
     this.#worker = worker
+    // The driver's addon does not stand it that its thread ends in the middle of a call: it would end the process as a crash
+    // (`terminate called after throwing an instance of 'Napi::Error'`).
+    const forget = atProcessExit(() => {
+      worker.postMessage({ type: 'halt' } satisfies ThreadRequest)
+      ended.wait(HALT_MS)
+    })
+    worker.once('exit', forget)
     if (this.#listeners.size > 0) this.#send({ type: 'listen', isListening: true })
     for (const [node, { memory }] of this.#marks) this.#send({ type: 'mark', node, memory })
     for (const node of this.#nodes.values()) this.#send({ type: 'beat', node })
