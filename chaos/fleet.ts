@@ -116,7 +116,8 @@ export class Fleet {
   arm(slot: string, point: CrashPoint): void {
     const berth = this.#berths.get(slot)
     if (this.pidOf(slot) === undefined || berth === undefined) return
-    berth.cause = 'crash'
+    // One that was told to stop before may still pass the point; what it writes down tells then.
+    if (berth.cause === 'none') berth.cause = 'crash'
     berth.child?.send({ arm: point }, () => {})
   }
 

@@ -5,7 +5,10 @@ import type { Histories } from './job-history.ts'
 import type { Violation } from './violations.ts'
 
 /** See the head of this file. */
-export function checkProcesses({ exits, sleeps, lines, stuck }: Evidence, { nodes }: Histories): Violation[] {
+export function checkProcesses(
+  { exits, sleeps, lines, stuck }: Pick<Evidence, 'exits' | 'sleeps' | 'lines' | 'stuck'>,
+  { nodes }: Pick<Histories, 'nodes'>,
+): Violation[] {
   const violations: Violation[] = []
   for (const { id, pid, deadAt } of nodes.values()) {
     if (deadAt === undefined) continue
@@ -20,6 +23,7 @@ export function checkProcesses({ exits, sleeps, lines, stuck }: Evidence, { node
     })
   }
   const aborted = new Set(lines.flatMap(({ kind, pid }) => (kind === 'abort' ? pid : [])))
+  const crashed = new Set(lines.flatMap(({ kind, pid }) => (kind === 'crash' ? pid : [])))
   for (const { slot, pid, code, signal, cause } of exits) {
     // One that was told to kill itself may still end otherwise.
     const isMeant = cause === 'crash' ? signal === 'SIGKILL' : cause !== 'none'
@@ -32,7 +36,7 @@ export function checkProcesses({ exits, sleeps, lines, stuck }: Evidence, { node
     })
   }
   for (const { slot, pid, code, cause, signal } of exits) {
-    const wasTold = (cause === 'term' || cause === 'close') && !aborted.has(pid)
+    const wasTold = (cause === 'term' || cause === 'close') && !aborted.has(pid) && !crashed.has(pid)
     if (wasTold && (code !== 0 || signal !== null)) {
       violations.push({
         invariant: 'N2',
