@@ -74,6 +74,10 @@ export function markdownOf(report: ChaosReport): string {
     ],
     ['recovery, from the kill to the next start of the same job, same host', recoveryText(figures.recoverySameHost)],
     ['the same on the terms of another machine', recoveryText(figures.recoveryElsewhere)],
+    [
+      'the same of jobs that had been in a crash just before, and therefore wait for each other',
+      recoveryText(figures.recoveryOfSuspects),
+    ],
     ['recoveries not counted, because the database was down meanwhile', figures.recoveriesDisturbed],
     [
       'jobs set aside after three crashes',

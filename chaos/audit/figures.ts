@@ -3,7 +3,7 @@
 import type { Evidence } from '../run.ts'
 import type { Claim, Histories } from './job-history.ts'
 
-/** How soon jobs of killed processes ran again. */
+/** How soon jobs of killed processes ran again, from the kill to the start. */
 export interface Recovery {
   /** Kills after which at least one job ran again. */
   readonly kills: number
@@ -11,6 +11,19 @@ export interface Recovery {
   readonly p50Ms: number | null
   readonly p99Ms: number | null
   readonly maxMs: number | null
+}
+
+/** A job that ran again, with the milliseconds since the kill. */
+export interface Recovered {
+  readonly job: string
+  readonly name: string
+  /** The slot that was killed. */
+  readonly slot: string
+  /** In how many crashes in a row it had been before this one. */
+  readonly crashes: number
+  readonly freedMs: number
+  readonly claimedMs: number
+  readonly startedMs: number
 }
 
 /** See the head of this file. */
@@ -41,6 +54,10 @@ export interface Figures {
   readonly storeErrors: number
   readonly recoverySameHost: Recovery
   readonly recoveryElsewhere: Recovery
+  /** The same, of jobs that had been in a crash just before: they wait for each other, so that the next one tells whose it is. */
+  readonly recoveryOfSuspects: Recovery
+  /** The slowest of all these. */
+  readonly slowest: readonly Recovered[]
   /** Recoveries that are left out above, because the database was away meanwhile. */
   readonly recoveriesDisturbed: number
 }
@@ -143,7 +160,7 @@ function blockedOf({ lines }: Evidence): number {
 function recoveriesOf(
   { exits, lines, incidents }: Evidence,
   { jobs }: Histories,
-): Pick<Figures, 'recoverySameHost' | 'recoveryElsewhere' | 'recoveriesDisturbed'> {
+): Pick<Figures, 'recoverySameHost' | 'recoveryElsewhere' | 'recoveryOfSuspects' | 'slowest' | 'recoveriesDisturbed'> {
   const crashedAt = new Map(lines.flatMap(({ kind, pid, at }) => (kind === 'crash' ? [[pid, at] as const] : [])))
   const kills = new Map(
     exits
@@ -158,33 +175,48 @@ function recoveriesOf(
     else times.push(at)
   }
   const outages = incidents.filter(({ type }) => type === 'kill-database')
-  const same = { ms: [] as number[], kills: new Set<number>() }
-  const elsewhere = { ms: [] as number[], kills: new Set<number>() }
+  const recovered: (Recovered & { readonly kill: number })[] = []
   let disturbed = 0
-  for (const { id, claims } of jobs.values()) {
-    for (const [index, { end, pid }] of claims.entries()) {
+  for (const { id, name, claims } of jobs.values()) {
+    for (const [index, { end, pid, crashes, until }] of claims.entries()) {
       const kill = end === 'rescued' && pid !== undefined ? kills.get(pid) : undefined
       const next = kill === undefined ? undefined : starts.get(id)?.find((at) => at >= kill.at)
       if (kill === undefined || next === undefined) continue
       // Claimed in time by a process that was killed in turn before it began: that is another recovery.
-      const isCutOffAgain = (claims[index + 1]?.until ?? Infinity) < next
-      if (isCutOffAgain) continue
-      if (outages.some(({ at, until }) => at <= next && until + 1_000 >= kill.at)) {
+      const nextClaim = claims[index + 1]
+      if ((nextClaim?.until ?? Infinity) < next) continue
+      if (outages.some((outage) => outage.at <= next && outage.until + 1_000 >= kill.at)) {
         disturbed += 1
         continue
       }
-      const group = kill.slot.startsWith('remote') ? elsewhere : same
-      group.ms.push(next - kill.at)
-      group.kills.add(kill.pid)
+      recovered.push({
+        job: id,
+        name,
+        slot: kill.slot,
+        kill: kill.pid,
+        crashes,
+        freedMs: Math.round(until - kill.at),
+        claimedMs: Math.round((nextClaim?.at ?? next) - kill.at),
+        startedMs: next - kill.at,
+      })
     }
   }
-  return { recoverySameHost: recovery(same), recoveryElsewhere: recovery(elsewhere), recoveriesDisturbed: disturbed }
+  const isRemote = ({ slot }: Recovered): boolean => slot.startsWith('remote')
+  const fresh = recovered.filter(({ crashes }) => crashes === 0)
+  return {
+    recoverySameHost: recovery(fresh.filter((one) => !isRemote(one))),
+    recoveryElsewhere: recovery(fresh.filter(isRemote)),
+    recoveryOfSuspects: recovery(recovered.filter(({ crashes }) => crashes > 0)),
+    slowest: recovered.toSorted((a, b) => b.startedMs - a.startedMs).slice(0, 40),
+    recoveriesDisturbed: disturbed,
+  }
 }
 
-function recovery({ ms, kills }: { readonly ms: readonly number[]; readonly kills: ReadonlySet<number> }): Recovery {
-  const sorted = ms.toSorted((a, b) => a - b)
+function recovery(recovered: readonly (Recovered & { readonly kill: number })[]): Recovery {
+  const sorted = recovered.map(({ startedMs }) => startedMs).toSorted((a, b) => a - b)
   const at = (share: number): number | null =>
     sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? null
+  const kills = new Set(recovered.map(({ kill }) => kill))
   return { kills: kills.size, jobs: sorted.length, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) }
 }
 

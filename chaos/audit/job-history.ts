@@ -15,6 +15,8 @@ export interface Claim {
   readonly lease: string
   readonly pid: number | undefined
   readonly at: number
+  /** In how many crashes in a row the job had been before. */
+  readonly crashes: number
   until: number
   /** `set-aside`: a rescue ended the job as failed. */
   end: 'held' | 'let-go' | 'rescued' | 'set-aside' | 'ended'
@@ -125,7 +127,8 @@ class Follower {
       if (after > (transition.maxAttempts ?? Infinity))
         this.#report('I3', job.id, `attempt ${after} of ${transition.maxAttempts} began`)
       const pid = node === undefined ? undefined : this.#nodes.get(node)?.pid
-      job.claims.push({ job: job.id, lease: newLease, pid, at, until: Infinity, end: 'held' })
+      const crashes = transition.newCrashes ?? 0
+      job.claims.push({ job: job.id, lease: newLease, pid, at, crashes, until: Infinity, end: 'held' })
       return
     }
     if (oldLease !== null && newLease !== null && oldLease !== newLease) {
