@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { PROFILES, type Profile, type StoreName } from './profiles.ts'
 
 export const USAGE = `usage: npm run chaos -- [options]
-  --profile ci|full     about half a minute, or about eight; default ci
+  --profile NAME        ci: about half a minute, the default; full: about eight; recovery: about five, kills and nothing else
   --store A,B           sqlite, postgres; default both, one after the other
   --seed N              what decides jobs, faults and their times; default 1
   --out FOLDER          also writes the reports there, as Markdown and JSON

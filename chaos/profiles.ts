@@ -32,6 +32,8 @@ export interface Profile {
   readonly networkEveryMs: number
   /** How long one handler blocks its event loop. */
   readonly blockMs: number
+  /** How long the longest jobs nap. */
+  readonly longestNapMs: number
   /** How many jobs abort their process, and how many fill its memory. */
   readonly poisons: number
   readonly bombs: number
@@ -39,6 +41,8 @@ export interface Profile {
   readonly drainMs: number
   /** What has to have happened, or the run proves nothing. */
   readonly least: { readonly kills: number; readonly zombies: number; readonly remoteKills: number }
+  /** How long recovery may take at the 99th percentile, on the same host and on the terms of another machine. */
+  readonly most?: { readonly sameHostMs: number; readonly elsewhereMs: number }
 }
 
 const CI: Profile = {
@@ -56,13 +60,18 @@ const CI: Profile = {
   databaseEveryMs: 20_000,
   networkEveryMs: 3_000,
   blockMs: 12_000,
+  // Longer than a worker that is told to stop has patience.
+  longestNapMs: 6_000,
   poisons: 1,
   bombs: 1,
   drainMs: 45_000,
   least: { kills: 8, zombies: 1, remoteKills: 0 },
 }
 
-/** The profiles by name. `hunt` is what a planted bug has to be caught in. */
+/**
+ * The profiles by name. `hunt` is what a planted bug has to be caught in. `recovery` measures how soon jobs run again: kills
+ * and nothing else, so far apart that hardly a job is hit twice in a row.
+ */
 export const PROFILES: Readonly<Record<string, Profile>> = {
   ci: CI,
   hunt: {
@@ -90,9 +99,32 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     databaseEveryMs: 45_000,
     networkEveryMs: 8_000,
     blockMs: 30_000,
+    longestNapMs: 6_000,
     poisons: 5,
     bombs: 3,
     drainMs: 120_000,
     least: { kills: 300, zombies: 20, remoteKills: 50 },
+  },
+  recovery: {
+    name: 'recovery',
+    chaosMs: 300_000,
+    effects: 4_000,
+    others: 5_000,
+    victims: 3,
+    victimEveryMs: 12_000,
+    termShare: 0,
+    sleepers: 0,
+    sleepMs: 0,
+    awakeMs: 0,
+    remoteEveryMs: 4_000,
+    databaseEveryMs: Infinity,
+    networkEveryMs: Infinity,
+    blockMs: 12_000,
+    longestNapMs: 1_500,
+    poisons: 0,
+    bombs: 0,
+    drainMs: 60_000,
+    least: { kills: 100, zombies: 0, remoteKills: 50 },
+    most: { sameHostMs: 1_000, elsewhereMs: 15_000 },
   },
 }

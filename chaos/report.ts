@@ -40,7 +40,7 @@ export function reportOf(evidence: Evidence, judgement: Judgement): ChaosReport 
       all: Math.round(evidence.tookMs / 1_000),
     },
     ...judgement,
-    isPassed: judgement.violations.length === 0 && judgement.tooLittle.length === 0,
+    isPassed: [judgement.violations, judgement.tooLittle, judgement.tooSlow].every(({ length }) => length === 0),
   }
 }
 
@@ -109,6 +109,7 @@ export function markdownOf(report: ChaosReport): string {
     ...Object.entries(INVARIANTS).map(
       ([id, text]) => `| ${id} ${text} | ${violations.filter(({ invariant }) => invariant === id).length} |`,
     ),
+    ...report.tooSlow.map((problem) => `\nToo slow: ${problem}.`),
     ...report.tooLittle.map((problem) => `\nThe run proves too little: ${problem}.`),
     ...violations.slice(0, 50).map(({ invariant, subject, message }) => `\n- ${invariant}, ${subject}: ${message}`),
     '',

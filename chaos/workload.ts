@@ -37,7 +37,7 @@ export function workloadOf(seed: number, profile: Profile): readonly PlannedJob[
         options: { ...PATIENT, queue: 'effects' },
       }
     }
-    return { atMs, id, ...otherJob(dice), isInTransaction: dice.float() < 0.1 }
+    return { atMs, id, ...otherJob(dice, profile), isInTransaction: dice.float() < 0.1 }
   })
   const special = [
     ...repeat(profile.poisons, (n) => ({
@@ -60,15 +60,15 @@ export function workloadOf(seed: number, profile: Profile): readonly PlannedJob[
   return jobs.sort((a, b) => a.atMs - b.atMs)
 }
 
-function otherJob(dice: Dice): Omit<PlannedJob, 'atMs' | 'id'> {
+function otherJob(dice: Dice, { longestNapMs }: Profile): Omit<PlannedJob, 'atMs' | 'id'> {
   const chance = dice.float()
   if (chance < 0.35) return { name: 'work.nap', args: [dice.whole(0, 400)], options: PATIENT }
   if (chance < 0.6) return { name: 'work.noop', args: [], options: PATIENT }
   if (chance < 0.75) return { name: 'work.flaky', args: [dice.whole(1, 2)], options: PATIENT }
   if (chance < 0.85) return { name: 'work.snoozy', args: [], options: PATIENT }
   if (chance < 0.88) return { name: 'work.refuse', args: [], options: PATIENT }
-  // Longer than a worker that is told to stop has patience.
-  if (chance < 0.95) return { name: 'work.nap', args: [dice.whole(4_500, 6_000)], options: PATIENT }
+  if (chance < 0.95)
+    return { name: 'work.nap', args: [dice.whole(longestNapMs * 0.75, longestNapMs)], options: PATIENT }
   return { name: 'work.nap', args: [dice.whole(500, 1_500)], options: { ...PATIENT, delay: dice.whole(100, 2_000) } }
 }
 

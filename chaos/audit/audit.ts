@@ -12,6 +12,8 @@ export interface Judgement {
   readonly violations: readonly Violation[]
   /** Why the run proves nothing, although nothing was broken. */
   readonly tooLittle: readonly string[]
+  /** What took longer than the profile allows. */
+  readonly tooSlow: readonly string[]
   readonly figures: Figures
 }
 
@@ -28,6 +30,7 @@ export function judge(evidence: Evidence): Judgement {
       ...checkProcesses(evidence, histories),
     ],
     tooLittle: tooLittle(evidence, figures),
+    tooSlow: tooSlow(evidence, figures),
     figures,
   }
 }
@@ -106,4 +109,17 @@ function tooLittle({ profile, plan }: Evidence, figures: Figures): string[] {
   if (least.zombies > 0) need('refused late results', figures.staleRefused, 1)
   if (plan.slots.some(({ role }) => role === 'blocked')) need('blocked event loops', figures.blocked, 1)
   return problems
+}
+
+function tooSlow({ profile: { most } }: Evidence, { recoverySameHost, recoveryElsewhere }: Figures): string[] {
+  if (most === undefined) return []
+  const limits = [
+    ['on the same host', recoverySameHost.p99Ms, most.sameHostMs],
+    ['on the terms of another machine', recoveryElsewhere.p99Ms, most.elsewhereMs],
+  ] as const
+  return limits.flatMap(([where, foundMs, mostMs]) =>
+    foundMs !== null && foundMs > mostMs
+      ? `recovery ${where} takes ${foundMs} ms at the 99th percentile instead of at most ${mostMs}`
+      : [],
+  )
 }
