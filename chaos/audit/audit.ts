@@ -105,7 +105,7 @@ function tooLittle({ profile, plan }: Evidence, figures: Figures): string[] {
   }
   need('kill -9', figures.kill9, least.kills)
   need('zombies', figures.zombies, least.zombies)
-  need('kills on the terms of another machine', figures.recoveryElsewhere.kills, least.remoteKills)
+  need('kills on the terms of another machine', figures.remoteKills, least.remoteKills)
   if (least.zombies > 0) need('refused late results', figures.staleRefused, 1)
   if (plan.slots.some(({ role }) => role === 'blocked')) need('blocked event loops', figures.blocked, 1)
   return problems

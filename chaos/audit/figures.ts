@@ -56,6 +56,8 @@ export interface Figures {
   readonly recoveryElsewhere: Recovery
   /** The same, of jobs that had been in a crash just before: they wait for each other, so that the next one tells whose it is. */
   readonly recoveryOfSuspects: Recovery
+  /** Kills on the terms of another machine after which at least one job ran again, whether it was a suspect or not. */
+  readonly remoteKills: number
   /** The slowest of all these. */
   readonly slowest: readonly Recovered[]
   /** Recoveries that are left out above, because the database was away meanwhile. */
@@ -160,7 +162,10 @@ function blockedOf({ lines }: Evidence): number {
 function recoveriesOf(
   { exits, lines, incidents }: Evidence,
   { jobs }: Histories,
-): Pick<Figures, 'recoverySameHost' | 'recoveryElsewhere' | 'recoveryOfSuspects' | 'slowest' | 'recoveriesDisturbed'> {
+): Pick<
+  Figures,
+  'recoverySameHost' | 'recoveryElsewhere' | 'recoveryOfSuspects' | 'remoteKills' | 'slowest' | 'recoveriesDisturbed'
+> {
   const crashedAt = new Map(lines.flatMap(({ kind, pid, at }) => (kind === 'crash' ? [[pid, at] as const] : [])))
   const kills = new Map(
     exits
@@ -207,6 +212,7 @@ function recoveriesOf(
     recoverySameHost: recovery(fresh.filter((one) => !isRemote(one))),
     recoveryElsewhere: recovery(fresh.filter(isRemote)),
     recoveryOfSuspects: recovery(recovered.filter(({ crashes }) => crashes > 0)),
+    remoteKills: new Set(recovered.filter(isRemote).map(({ kill }) => kill)).size,
     slowest: recovered.toSorted((a, b) => b.startedMs - a.startedMs).slice(0, 40),
     recoveriesDisturbed: disturbed,
   }
