@@ -103,6 +103,8 @@ class Wire {
   readonly #options: FaultyStoreOptions
   readonly #store: Store
   #unsureUntil = 0
+  /** How many claims were sent. */
+  #claims = 0
 
   constructor(world: World, options: FaultyStoreOptions, store: Store) {
     this.#world = world
@@ -126,6 +128,8 @@ class Wire {
         const error = storeError('ERR_STORE_UNAVAILABLE', `${verb}: ${what}`)
         settle(() => reject(isSent && ids !== undefined ? new OutcomeUnknownError(ids, error) : error))
       }
+      if (verb === 'claimJobs') this.#claims += 1
+      const claim = this.#claims
       const jobs = verb === 'insertJobs' ? (args as VerbArgs<'insertJobs'>)[0] : []
       const ids = verb === 'insertJobs' ? jobs.map(({ id }) => id) : undefined
       // Whether it may be carried out, for all that the caller knows.
@@ -160,7 +164,7 @@ class Wire {
           if (!isSent) fail('the database is out of reach')
           return
         }
-        void this.#carryOut(verb, args).then(
+        void this.#carryOut(verb, args, claim).then(
           (answer) => {
             if (isLost) {
               world.in(world.between(0, 20), () => fail('the connection broke'))
@@ -191,9 +195,10 @@ class Wire {
     })
   }
 
-  async #carryOut<V extends CoreVerb>(verb: V, args: VerbArgs<V>): Promise<VerbAnswer<V>> {
+  async #carryOut<V extends CoreVerb>(verb: V, args: VerbArgs<V>, claim: number): Promise<VerbAnswer<V>> {
     const { machine, database } = this.#options
-    if (verb === 'claimJobs') await this.#giveBackUndelivered((args as VerbArgs<'claimJobs'>)[0].node)
+    // One that nobody waits for any more may come behind its successor, whose answer is on its way.
+    if (verb === 'claimJobs' && claim === this.#claims) await this.#giveBackUndelivered((args as VerbArgs<'claimJobs'>)[0].node)
     // The verb and its arguments belong together, as the signature of this method says.
     const run = this.#store[verb] as (...args: unknown[]) => Promise<VerbAnswer<V>>
     const answer = await run.apply(this.#store, args as unknown[])
@@ -204,7 +209,7 @@ class Wire {
     return answer
   }
 
-  /** What earlier claims took that were never answered: none is under way while another one is carried out. */
+  /** What earlier claims took that were never answered: none is under way while the last one is carried out. */
   async #giveBackUndelivered(node: string): Promise<void> {
     const { database, bug, machine } = this.#options
     if (this.#unsureUntil < this.#world.now || bug.isForgetful === true || machine.isGone) return
