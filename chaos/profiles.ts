@@ -116,7 +116,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     sleepers: 0,
     sleepMs: 0,
     awakeMs: 0,
-    remoteEveryMs: 4_000,
+    remoteEveryMs: 3_000,
     databaseEveryMs: Infinity,
     networkEveryMs: Infinity,
     blockMs: 12_000,

@@ -58,7 +58,7 @@ export interface Figures {
   readonly recoveryOfSuspects: Recovery
   /** Kills on the terms of another machine after which at least one job ran again, whether it was a suspect or not. */
   readonly remoteKills: number
-  /** The slowest of all these. */
+  /** The slowest of each kind. */
   readonly slowest: readonly Recovered[]
   /** Recoveries that are left out above, because the database was away meanwhile. */
   readonly recoveriesDisturbed: number
@@ -207,13 +207,18 @@ function recoveriesOf(
     }
   }
   const isRemote = ({ slot }: Recovered): boolean => slot.startsWith('remote')
-  const fresh = recovered.filter(({ crashes }) => crashes === 0)
+  const isFresh = ({ crashes }: Recovered): boolean => crashes === 0
+  const same = recovered.filter((one) => isFresh(one) && !isRemote(one))
+  const elsewhere = recovered.filter((one) => isFresh(one) && isRemote(one))
+  const suspects = recovered.filter((one) => !isFresh(one))
   return {
-    recoverySameHost: recovery(fresh.filter((one) => !isRemote(one))),
-    recoveryElsewhere: recovery(fresh.filter(isRemote)),
-    recoveryOfSuspects: recovery(recovered.filter(({ crashes }) => crashes > 0)),
+    recoverySameHost: recovery(same),
+    recoveryElsewhere: recovery(elsewhere),
+    recoveryOfSuspects: recovery(suspects),
     remoteKills: new Set(recovered.filter(isRemote).map(({ kill }) => kill)).size,
-    slowest: recovered.toSorted((a, b) => b.startedMs - a.startedMs).slice(0, 40),
+    slowest: [same, elsewhere, suspects].flatMap((kind) =>
+      kind.toSorted((a, b) => b.startedMs - a.startedMs).slice(0, 10),
+    ),
     recoveriesDisturbed: disturbed,
   }
 }
