@@ -30,6 +30,7 @@ const STAGE_ERRORS = {
   ERR_CHILD_START: 'a child of a supervisor did not start',
   ERR_DUPLICATE_CHILD: 'two children of a supervisor have one id',
   ERR_EXIT: 'the process that was called or started is gone; `reason` says why',
+  ERR_MAX_CHILDREN: 'as many children of a supervisor run as its maxChildren says',
   ERR_NAME_TAKEN: 'a running process has the name',
   ERR_NOT_A_CONSUMER: 'the stage accepts no events',
   ERR_NOT_A_PRODUCER: 'the stage emits no events',

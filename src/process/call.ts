@@ -2,6 +2,7 @@
 
 import type { Clock, Timer } from '../host/host.ts'
 import { RunnerError } from '../host/errors.ts'
+import { refuse, shown, unknownOptions } from './mistakes.ts'
 
 /** How long a caller waits for an answer unless it says otherwise, in milliseconds. */
 export const DEFAULT_CALL_TIMEOUT_MS = 5000
@@ -14,10 +15,22 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Throws `ERR_BAD_OPTIONS` for options that a call does not have. */
+export function checkCallOptions(options: number | CallOptions = {}): void {
+  const isList = typeof options === 'object' && options !== null
+  const timeoutMs: unknown = isList ? (options.timeoutMs ?? DEFAULT_CALL_TIMEOUT_MS) : options
+  refuse('a call', [
+    ...(isList ? unknownOptions('a call', options, ['timeoutMs', 'signal']) : []),
+    ...(typeof timeoutMs === 'number' && timeoutMs >= 0
+      ? []
+      : [`timeoutMs must be a number >= 0, not ${shown(timeoutMs)}`]),
+  ])
+}
+
 /** Somebody who waits for an answer. */
-export interface Caller {
+export interface Caller<Reply = unknown> {
   /** Answers. Only the first answer counts, and none counts after the caller's timeout. */
-  reply(value: unknown): void
+  reply(value: Reply): void
 }
 
 /** One open question. */

@@ -1,11 +1,13 @@
 /** What a supervisor must know about a child, and the check of it. */
 
-import { RunnerError } from '../host/errors.ts'
-import type { Shutdown } from './children.ts'
-import type { Definition } from './runtime.ts'
+import { DEFAULT_SHUTDOWN_MS, restartMistakes, shutdownMistakes, type Shutdown } from './children.ts'
+import { isDefinition, type Definition } from './definition.ts'
+import { notABound, notAName, notOneOf, refuse, shown, unknownOptions } from './mistakes.ts'
 
 const RESTARTS = ['permanent', 'transient', 'temporary'] as const
 const STRATEGIES = ['oneForOne', 'restForOne', 'oneForAll'] as const
+const SUPERVISOR_OPTIONS = ['strategy', 'children', 'maxChildren', 'maxRestarts', 'maxSeconds', 'autoShutdown']
+const CHILD_OPTIONS = ['id', 'start', 'name', 'restart', 'shutdown', 'trapExits', 'significant']
 const AUTO_SHUTDOWNS = ['never', 'anySignificant', 'allSignificant'] as const
 
 /** When a child that ended is started again: always, after an abnormal end, or never. */
@@ -47,6 +49,8 @@ export interface SupervisorOptions {
   readonly strategy: SupervisorStrategy
   /** Started in this order, stopped in reverse. */
   readonly children: readonly ChildSpec[]
+  /** How many children may run; `startChild` and `restartChild` refuse one more. Default: `Infinity`. */
+  readonly maxChildren?: number | undefined
   /** Restarts allowed within `maxSeconds`; one more ends the supervisor with `shutdown`. Default: 3. */
   readonly maxRestarts?: number | undefined
   /** Default: 5. */
@@ -57,45 +61,54 @@ export interface SupervisorOptions {
 
 /** Throws `ERR_BAD_OPTIONS`, naming every mistake. */
 export function checkSupervisorOptions(options: SupervisorOptions): void {
-  const { strategy, children, maxRestarts = 3, maxSeconds = 5, autoShutdown = 'never' } = options
-  const mistakes = [
-    ...expectOneOf('strategy', strategy, STRATEGIES),
-    ...expectOneOf('autoShutdown', autoShutdown, AUTO_SHUTDOWNS),
-    ...(Number.isInteger(maxRestarts) && maxRestarts >= 0
-      ? []
-      : [`maxRestarts must be an integer >= 0, not ${maxRestarts}`]),
-    ...(maxSeconds > 0 ? [] : [`maxSeconds must be a number > 0, not ${maxSeconds}`]),
-    ...children.flatMap((spec) => childSpecMistakes(spec, autoShutdown)),
-    ...children
-      .filter((spec, index) => children.findIndex(({ id }) => id === spec.id) !== index)
-      .map(({ id }) => `two children have the id "${id}"; give each its own`),
-  ]
-  refuse('supervisor', mistakes)
+  if (typeof options !== 'object' || options === null)
+    refuse('a supervisor', [`expected options, got ${shown(options)}`])
+  const { strategy, children, maxChildren = Number.POSITIVE_INFINITY, autoShutdown = 'never' } = options
+  refuse('a supervisor', [
+    ...unknownOptions('a supervisor', options, SUPERVISOR_OPTIONS),
+    ...notOneOf('strategy', strategy, STRATEGIES),
+    ...notOneOf('autoShutdown', autoShutdown, AUTO_SHUTDOWNS),
+    ...restartMistakes(options),
+    ...notABound('maxChildren', maxChildren, 0),
+    ...(Array.isArray(children)
+      ? childrenMistakes(children, maxChildren, autoShutdown)
+      : [`children must be an array, not ${shown(children)}`]),
+  ])
+}
+
+function childrenMistakes(
+  children: readonly ChildSpec[],
+  maxChildren: number,
+  autoShutdown: AutoShutdown,
+): readonly string[] {
+  const ids = children.map((spec) => spec?.id)
+  const mistakes = children.flatMap((spec) => childSpecMistakes(spec, autoShutdown))
+  for (const id of new Set(ids.filter((id, index) => ids.indexOf(id) !== index))) {
+    mistakes.push(`two children have the id ${shown(id)}; give each its own`)
+  }
+  if (children.length > maxChildren)
+    mistakes.push(`there are ${children.length} children, and maxChildren is ${maxChildren}`)
+  return mistakes
 }
 
 /** Throws `ERR_BAD_OPTIONS`, naming every mistake in one child's spec. */
 export function checkChildSpec(spec: ChildSpec, autoShutdown: AutoShutdown): void {
-  refuse('child', childSpecMistakes(spec, autoShutdown))
+  refuse('a child', childSpecMistakes(spec, autoShutdown))
 }
 
-function childSpecMistakes(spec: ChildSpec, autoShutdown: AutoShutdown): readonly string[] {
-  const { id, restart = 'permanent', shutdown = 5000, significant = false } = spec
-  const where = `child "${id}": `
-  const mistakes = [...expectOneOf('restart', restart, RESTARTS)]
-  if (typeof id !== 'string' || id === '') mistakes.push('id must be a text that is not empty')
-  if (typeof shutdown === 'number' ? !(shutdown >= 0) : shutdown !== 'infinity' && shutdown !== 'brutalKill') {
-    mistakes.push(`shutdown must be milliseconds >= 0, 'infinity' or 'brutalKill', not ${String(shutdown)}`)
-  }
+function childSpecMistakes(spec: ChildSpec, autoShutdown: AutoShutdown): string[] {
+  if (typeof spec !== 'object' || spec === null) return [`a child must be a spec with id and start, not ${shown(spec)}`]
+  const { id, start, name, restart = 'permanent', shutdown = DEFAULT_SHUTDOWN_MS, significant = false } = spec
+  const mistakes = [
+    ...unknownOptions('a child', spec, CHILD_OPTIONS),
+    ...notOneOf('restart', restart, RESTARTS),
+    ...shutdownMistakes(shutdown),
+    ...notAName('name', name),
+  ]
+  if (typeof id !== 'string' || id === '') mistakes.push(`id must be a text that is not empty, not ${shown(id)}`)
+  if (!isDefinition(start)) mistakes.push(`start must be a definition, not ${shown(start)}`)
   if (significant && restart === 'permanent')
     mistakes.push('a permanent child cannot be significant: its end is never final')
   if (significant && autoShutdown === 'never') mistakes.push('a significant child needs a supervisor with autoShutdown')
-  return mistakes.map((mistake) => where + mistake)
-}
-
-function expectOneOf(option: string, value: string, allowed: readonly string[]): string[] {
-  return allowed.includes(value) ? [] : [`${option} must be one of ${allowed.join(', ')}, not ${value}`]
-}
-
-function refuse(what: string, mistakes: readonly string[]): void {
-  if (mistakes.length > 0) throw new RunnerError('ERR_BAD_OPTIONS', `bad options of a ${what}: ${mistakes.join('; ')}`)
+  return mistakes.map((mistake) => `child ${shown(id)}: ${mistake}`)
 }

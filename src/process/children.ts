@@ -2,6 +2,7 @@
 
 import type { Clock } from '../host/host.ts'
 import type { ExitReason } from './exit-reason.ts'
+import { notAnInteger, shown } from './mistakes.ts'
 import type { Process } from './process.ts'
 import { countRestart } from './restart-intensity.ts'
 
@@ -26,6 +27,20 @@ export function stopChild(clock: Clock, parent: Process, child: Process, shutdow
 export interface RestartOptions {
   readonly maxRestarts?: number | undefined
   readonly maxSeconds?: number | undefined
+}
+
+/** Mistakes in {@link RestartOptions}. */
+export function restartMistakes({ maxRestarts = 3, maxSeconds = 5 }: RestartOptions): readonly string[] {
+  return [
+    ...notAnInteger('maxRestarts', maxRestarts, 0),
+    ...(maxSeconds > 0 ? [] : [`maxSeconds must be a number > 0, not ${shown(maxSeconds)}`]),
+  ]
+}
+
+/** Mistakes in a {@link Shutdown}. */
+export function shutdownMistakes(shutdown: Shutdown): readonly string[] {
+  const isKnown = typeof shutdown === 'number' ? shutdown >= 0 : shutdown === 'infinity' || shutdown === 'brutalKill'
+  return isKnown ? [] : [`shutdown must be milliseconds >= 0, 'infinity' or 'brutalKill', not ${shown(shutdown)}`]
 }
 
 /** The restarts of one supervisor: counts them, tells of them, and ends the supervisor with `shutdown` when they are too many. */

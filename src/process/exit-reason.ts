@@ -1,6 +1,7 @@
 /** Why a process ended, and the error that tells a caller about it. */
 
 import { RunnerError } from '../host/errors.ts'
+import { shown } from './mistakes.ts'
 
 /**
  * Why a process ended.
@@ -20,14 +21,15 @@ export type ExitReason =
 /** Whether a process that ended with `reason` ended on purpose: `normal`, `shutdown` or `{ shutdown }`. */
 export function isClean(reason: ExitReason): boolean {
   if (typeof reason === 'string') return reason === 'normal' || reason === 'shutdown'
-  return !(reason instanceof Error) && 'shutdown' in reason
+  // Programs without types end stages with anything; whatever is not known to be clean is abnormal.
+  return typeof reason === 'object' && reason !== null && !(reason instanceof Error) && 'shutdown' in reason
 }
 
 /** The reason in words, for messages. */
 export function describeReason(reason: ExitReason): string {
   if (typeof reason === 'string') return reason
   if (reason instanceof Error) return reason.message
-  return `shutdown: ${String(reason.shutdown)}`
+  return isClean(reason) ? `shutdown: ${String(reason.shutdown)}` : shown(reason)
 }
 
 /** Whatever was thrown, as a reason: an error is its own reason, the rest is wrapped in one. */

@@ -98,6 +98,7 @@ export class Process {
   #isHandling = false
   #isWaiting = false
   #stopReason: ExitReason | undefined
+  #isIgnored = false
   #exitReason: ExitReason = 'noproc'
   #abort: AbortController | undefined
   readonly #onFulfilled = (): void => {
@@ -139,6 +140,11 @@ export class Process {
 
   get isAlive(): boolean {
     return this.#state !== 'dead'
+  }
+
+  /** Whether its start found that there is nothing to run: no failure, but no process either. */
+  get isIgnored(): boolean {
+    return this.#isIgnored
   }
 
   /** Whether a callback runs or is waited for. */
@@ -229,6 +235,12 @@ export class Process {
   requestStop(reason: ExitReason): void {
     if (this.isBusy) this.#stopReason ??= reason
     else this.send({ type: 'stop', reason })
+  }
+
+  /** Called by the behaviour's start: there is nothing to run. The process ends with `normal` as soon as that is done. */
+  ignore(): void {
+    this.#isIgnored = true
+    this.#stopReason ??= 'normal'
   }
 
   /** Ends the process now. Cannot be trapped; `terminate` does not run. */
@@ -347,6 +359,7 @@ export class Process {
   #handled(): void {
     switch (this.#state) {
       case 'starting':
+        if (this.#isIgnored) this.#onStarted?.()
         if (this.#stopReason !== undefined) return this.#exit(this.#stopReason)
         this.#state = 'running'
         this.#onStarted?.()

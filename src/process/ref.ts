@@ -1,6 +1,6 @@
 /** What the outside holds of a process: a handle that stays valid, and harmless, after the process is gone. */
 
-import type { CallOptions } from './call.ts'
+import { checkCallOptions, type CallOptions } from './call.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Process } from './process.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -15,14 +15,14 @@ export interface ProcessRef extends AsyncDisposable {
   readonly kind: string
   readonly isAlive: boolean
   /**
-   * Asks the process and resolves with its answer; the type of the answer is the caller's claim, it is not checked.
+   * Asks the process and resolves with its answer.
    *
    * @param options How long to wait in milliseconds, `Infinity` for as long as the process lives; or the same with a signal that
    *   ends the waiting. Default: 5000. A later answer is dropped.
    * @throws ExitError when the process ends before it answers or is gone already; `ERR_CALL_TIMEOUT` when time is up; the reason
-   *   of a signal that is aborted.
+   *   of a signal that is aborted; `ERR_BAD_OPTIONS`.
    */
-  call<Reply = unknown>(message: unknown, options?: number | CallOptions): Promise<Reply>
+  call(message: unknown, options?: number | CallOptions): Promise<unknown>
   /** Sends a message for `handleCast`. */
   cast(message: unknown): void
   /** Sends a message for `handleInfo`, past the buffer. */
@@ -66,9 +66,9 @@ export class ProcessHandle implements ProcessRef {
     return this.process.isAlive
   }
 
-  call<Reply = unknown>(message: unknown, options?: number | CallOptions): Promise<Reply> {
-    // The type of the answer is a claim of the caller; nothing here could check it.
-    return this.process.ask((from) => ({ type: 'call', message, from }), options) as Promise<Reply>
+  async call(message: unknown, options?: number | CallOptions): Promise<unknown> {
+    checkCallOptions(options)
+    return this.process.ask((from) => ({ type: 'call', message, from }), options)
   }
 
   cast(message: unknown): void {

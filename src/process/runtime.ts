@@ -10,36 +10,13 @@
 
 import { RunnerError } from '../host/errors.ts'
 import type { Host } from '../host/host.ts'
+import { isDefinition, type Definition, type Spawnable } from './definition.ts'
 import { ExitError } from './exit-reason.ts'
-import { Process, type Behaviour } from './process.ts'
+import { notAName, refuse, shown, unknownOptions } from './mistakes.ts'
+import { Process } from './process.ts'
 import { ProcessHandle, type ProcessRef } from './ref.ts'
 import { Registry } from './registry.ts'
 import { Scheduler } from './scheduler.ts'
-
-declare const refType: unique symbol
-
-/** What can be started, any number of times; each start begins with fresh state. */
-export interface Definition<Ref extends ProcessRef = ProcessRef> {
-  /** What runs when it is started: a kind of stage, or `supervisor`. */
-  readonly kind: string
-  /** Never set; carries the type of the ref that a start answers. */
-  readonly [refType]?: Ref
-}
-
-/** What a definition makes for each start. */
-export interface Spawned {
-  readonly behaviour: Behaviour
-  readonly ref: ProcessRef
-}
-
-/** A definition as the runtime sees it. */
-export interface Spawnable {
-  readonly kind: string
-  /** Whether it needs the ends of linked processes as messages, whatever the start says by default. */
-  readonly trapsExits?: boolean
-  /** Makes the behaviour of a new process; must not throw. */
-  spawn(runtime: Runtime, process: Process, handle: ProcessHandle): Spawned
-}
 
 /** Options of a start. */
 export interface StartOptions {
@@ -97,7 +74,7 @@ export class Runtime {
    *
    * @param parent The supervisor; linked to the new process.
    * @throws As a rejection: what the start threw; ExitError when the process ended while starting; `ERR_NAME_TAKEN`;
-   *   `ERR_SYSTEM_STOPPED`.
+   *   `ERR_SYSTEM_STOPPED`; `ERR_BAD_OPTIONS`.
    */
   start<Ref extends ProcessRef>(
     definition: Definition<Ref>,
@@ -107,6 +84,7 @@ export class Runtime {
     const { signal } = options
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted()
+      checkStart(definition, options)
       if (this.#stopping !== undefined) {
         throw new RunnerError('ERR_SYSTEM_STOPPED', `cannot start a ${definition.kind}: the system was stopped`)
       }
@@ -172,6 +150,16 @@ export class Runtime {
     await root.stop('shutdown')
     timer?.cancel()
   }
+}
+
+const START_OPTIONS = ['name', 'trapExits', 'signal']
+
+function checkStart(definition: unknown, options: StartOptions): void {
+  refuse('a start', [
+    ...(isDefinition(definition) ? [] : [`expected a definition, got ${shown(definition)}`]),
+    ...unknownOptions('a start', options, START_OPTIONS),
+    ...notAName('name', options.name),
+  ])
 }
 
 function endOnAbort(process: Process, signal: AbortSignal): void {

@@ -24,7 +24,8 @@ import {
 import { isClean, reasonOf, type ExitReason } from './exit-reason.ts'
 import type { Behaviour, Message, Process, ProcessMessage, SupervisionSnapshot } from './process.ts'
 import { processOf, type ProcessHandle, type ProcessRef } from './ref.ts'
-import type { Definition, Runtime, Spawnable } from './runtime.ts'
+import type { Definition, Spawnable } from './definition.ts'
+import type { Runtime } from './runtime.ts'
 
 /** One child as {@link SupervisorRef.whichChildren} shows it. */
 export interface ChildInfo {
@@ -48,11 +49,14 @@ export interface ChildCounts {
 /** A running supervisor. Its functions wait for their turn behind what the supervisor is doing, however long that takes. */
 export interface SupervisorRef extends ProcessRef {
   readonly kind: 'supervisor'
-  /** Adds a child at the end and starts it; rejects, and adds nothing, when the start fails or the id is taken. */
+  /**
+   * Adds a child at the end and starts it; rejects, and adds nothing, when the start fails, the id is taken
+   * (`ERR_DUPLICATE_CHILD`), or `maxChildren` run already (`ERR_MAX_CHILDREN`).
+   */
   startChild(spec: ChildSpec): Promise<ProcessRef>
   /** Stops a child and keeps its spec, unless it is temporary. */
   terminateChild(id: string): Promise<void>
-  /** Starts a child that does not run. */
+  /** Starts a child that does not run; rejects with `ERR_MAX_CHILDREN` when `maxChildren` run already. */
   restartChild(id: string): Promise<ProcessRef>
   /** Forgets a child that does not run. */
   deleteChild(id: string): Promise<void>
@@ -99,15 +103,22 @@ function supervisorRef(process: Process, behaviour: Supervisor, handle: ProcessH
   })
 }
 
-type SupervisorMessage = {
+type Request = {
   readonly type: 'request'
   readonly work: () => unknown
   readonly from: PendingCall
 }
 
+type SupervisorMessage =
+  | Request
+  /** A restart failed; it is tried again, unless somebody started or stopped the child meanwhile. */
+  | { readonly type: 'retry'; readonly child: Child; readonly reason: ExitReason }
+
 interface Child {
   readonly spec: ChildSpec
   ref: ProcessRef | undefined
+  /** Whether its restart failed and is to be tried again. */
+  isAwaited: boolean
   restarts: number
 }
 
@@ -123,7 +134,7 @@ class Supervisor implements Behaviour {
     this.#process = process
     this.#options = options
     this.#restarts = new Restarts(runtime.host.clock, process)
-    this.#children = options.children.map((spec) => ({ spec, ref: undefined, restarts: 0 }))
+    this.#children = options.children.map((spec) => ({ spec, ref: undefined, isAwaited: false, restarts: 0 }))
   }
 
   async start(): Promise<void> {
@@ -147,6 +158,8 @@ class Supervisor implements Behaviour {
         return this.#childExited(known.from, known.reason)
       case 'request':
         return this.#answer(known)
+      case 'retry':
+        return known.child.isAwaited ? this.#restart(known.child, known.reason) : undefined
       case 'call':
         known.from.fail(new RunnerError('ERR_NO_HANDLER', `${this.#process.title} answers no calls`))
         return undefined
@@ -186,9 +199,11 @@ class Supervisor implements Behaviour {
         `${this.#process.title} has a child "${spec.id}" already; choose another id`,
       )
     }
-    const child: Child = { spec, ref: undefined, restarts: 0 }
+    this.#checkRoom(spec.id)
+    const child: Child = { spec, ref: undefined, isAwaited: false, restarts: 0 }
     const ref = await this.#start(child)
-    this.#children.push(child)
+    const isKept = child.ref !== undefined || spec.restart !== 'temporary'
+    if (isKept) this.#children.push(child)
     return ref
   }
 
@@ -199,7 +214,9 @@ class Supervisor implements Behaviour {
   }
 
   async restartChild(id: string): Promise<ProcessRef> {
-    return this.#start(this.#findStopped(id))
+    const child = this.#findStopped(id)
+    this.#checkRoom(id)
+    return this.#start(child)
   }
 
   deleteChild(id: string): void {
@@ -225,7 +242,7 @@ class Supervisor implements Behaviour {
     }
   }
 
-  async #answer({ work, from }: SupervisorMessage): Promise<void> {
+  async #answer({ work, from }: Request): Promise<void> {
     try {
       from.reply(await work())
     } catch (error) {
@@ -253,7 +270,10 @@ class Supervisor implements Behaviour {
     return !this.#children.some(({ spec, ref }) => spec.significant === true && ref !== undefined)
   }
 
-  /** Restarts `failed` and those that go with it. Others of the group are stopped first; starts that fail are counted and retried. */
+  /**
+   * Restarts `failed` and those that go with it: stops the group, then starts it in order. A start that fails is tried again, and
+   * counted, in a turn of its own: what happened meanwhile, such as the end of the producer that the child looks for, comes first.
+   */
   async #restart(failed: Child, reason: ExitReason): Promise<void> {
     if (this.#restarts.isOneTooMany(failed.spec.id, reason, this.#options)) return
     const group = this.#groupOf(failed)
@@ -264,19 +284,19 @@ class Supervisor implements Behaviour {
     }
   }
 
-  /** Starts a child until it is up; answers whether the supervisor goes on. */
+  /** Answers whether the child is up; it will be retried if not. */
   async #startAgain(child: Child): Promise<boolean> {
-    while (this.#process.isAlive) {
-      try {
-        await this.#start(child)
-        child.restarts++
-        return true
-      } catch (error) {
-        this.#process.log('error', 'child_start_failed', [child.spec.id, error])
-        if (this.#restarts.isOneTooMany(child.spec.id, reasonOf(error), this.#options)) return false
-      }
+    try {
+      await this.#start(child)
+      child.restarts++
+      return true
+    } catch (error) {
+      this.#process.log('error', 'child_start_failed', [child.spec.id, error])
+      child.isAwaited = true
+      const retry: SupervisorMessage = { type: 'retry', child, reason: reasonOf(error) }
+      this.#process.send(retry)
+      return false
     }
-    return false
   }
 
   #groupOf(child: Child): readonly Child[] {
@@ -295,7 +315,8 @@ class Supervisor implements Behaviour {
   async #start(child: Child): Promise<ProcessRef> {
     const { start, name, trapExits } = child.spec
     const ref = await this.#runtime.start(start, { name, trapExits }, this.#process)
-    child.ref = ref
+    child.ref = processOf(ref).isIgnored ? undefined : ref
+    child.isAwaited = false
     return ref
   }
 
@@ -305,11 +326,23 @@ class Supervisor implements Behaviour {
   }
 
   async #stop(child: Child): Promise<void> {
+    child.isAwaited = false
     if (child.ref === undefined) return
     const process = processOf(child.ref)
     child.ref = undefined
     const shutdown = child.spec.shutdown ?? (process.kind === 'supervisor' ? 'infinity' : DEFAULT_SHUTDOWN_MS)
     await stopChild(this.#runtime.host.clock, this.#process, process, shutdown)
+  }
+
+  #checkRoom(id: string): void {
+    const { maxChildren = Number.POSITIVE_INFINITY } = this.#options
+    const running = this.#children.filter(({ ref }) => ref !== undefined).length
+    if (running < maxChildren) return
+    throw new RunnerError(
+      'ERR_MAX_CHILDREN',
+      `${this.#process.title} cannot start child "${id}": ${running} children run, and maxChildren is ${maxChildren}; ` +
+        'wait for one to end, terminate one, or raise maxChildren',
+    )
   }
 
   #find(id: string): Child {
@@ -330,6 +363,7 @@ class Supervisor implements Behaviour {
   }
 
   #forget(child: Child): void {
+    child.isAwaited = false
     this.#children = this.#children.filter((other) => other !== child)
   }
 }

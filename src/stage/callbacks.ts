@@ -7,13 +7,14 @@ import type { ProcessRef } from '../process/ref.ts'
 import type { BufferKeep } from './buffer.ts'
 import type { SubscribeRequest } from './definition.ts'
 import type { Dispatcher } from './dispatchers/dispatcher.ts'
+import type { CallMessage, CallReply, CastMessage, InfoMessage, MessageTypes } from './messages.ts'
 import type { DemandMode, StageRef } from './stage-ref.ts'
 import type { Subscription } from './subscription-link.ts'
 import type { SubscriptionOptions } from './subscription.ts'
 
 /** A stage's own view of itself. */
-export interface Self<Out> {
-  readonly ref: StageRef
+export interface Self<Out, Messages extends MessageTypes = MessageTypes> {
+  readonly ref: StageRef<Messages>
   /** The name it was started under. */
   readonly name: string | undefined
   /** Whether the stage still runs; a callback that outlived a kill finds `false`. */
@@ -34,7 +35,7 @@ export interface Self<Out> {
    * Sends this stage `message`, for `handleInfo`, after at least `ms` milliseconds by the clock of the system. The timer ends
    * with the stage, and keeps the program alive until then.
    */
-  infoAfter(ms: number, message: unknown): Timer
+  infoAfter(ms: number, message: InfoMessage<Messages>): Timer
   /**
    * Ties this stage's life to another process: an abnormal end of one ends the other. A stage started with `trapExits` gets
    * `{ type: 'exit', from, reason }` in `handleInfo` instead.
@@ -56,8 +57,8 @@ export type Emission<Out> = readonly Out[] | void | Promise<readonly Out[] | voi
  * The answer of `handleCall`. `events` are dispatched first, then the caller gets `reply`. Without the key `reply` the caller
  * keeps waiting, for `from.reply(value)`.
  */
-export interface CallAnswer<Out> {
-  readonly reply?: unknown
+export interface CallAnswer<Out, Reply = unknown> {
+  readonly reply?: Reply
   readonly events?: readonly Out[] | undefined
 }
 
@@ -71,13 +72,16 @@ export interface CancelCause {
 export type SubscriptionMode = 'automatic' | 'manual'
 
 /** Callbacks of every stage. One that throws or rejects ends the stage with that error. */
-export interface StageCallbacks<Out> {
+export interface StageCallbacks<Out, Messages extends MessageTypes = MessageTypes> {
   /** Answers `ref.call`. Default: the stage crashes with `ERR_NO_HANDLER`. */
-  handleCall?(message: unknown, from: Caller): CallAnswer<Out> | void | Promise<CallAnswer<Out> | void>
+  handleCall?(
+    message: CallMessage<Messages>,
+    from: Caller<CallReply<Messages>>,
+  ): CallAnswer<Out, CallReply<Messages>> | void | Promise<CallAnswer<Out, CallReply<Messages>> | void>
   /** Handles `ref.cast`. Default: the stage crashes with `ERR_NO_HANDLER`. */
-  handleCast?(message: unknown): Emission<Out>
+  handleCast?(message: CastMessage<Messages>): Emission<Out>
   /** Handles infos. Default: a log line. */
-  handleInfo?(message: unknown): Emission<Out>
+  handleInfo?(message: InfoMessage<Messages>): Emission<Out>
   /**
    * A subscription begins; `role` is the other side's. In a consumer (`role` is `producer`) it runs before the first ask, and its
    * answer says who asks; in a producer only `automatic` is allowed. Default: `automatic`.
@@ -115,7 +119,8 @@ export interface AccepterOptions<In> {
 }
 
 /** What the function of a {@link producer} returns. */
-export interface ProducerCallbacks<Out> extends StageCallbacks<Out>, EmitterOptions<Out> {
+export interface ProducerCallbacks<Out, Messages extends MessageTypes = MessageTypes>
+  extends StageCallbacks<Out, Messages>, EmitterOptions<Out> {
   /** Default: `forward`. */
   readonly demand?: DemandMode | undefined
   /**
@@ -126,14 +131,15 @@ export interface ProducerCallbacks<Out> extends StageCallbacks<Out>, EmitterOpti
 }
 
 /** What the function of a {@link producerConsumer} returns. */
-export interface ProducerConsumerCallbacks<In, Out>
-  extends StageCallbacks<Out>, EmitterOptions<Out>, AccepterOptions<In> {
+export interface ProducerConsumerCallbacks<In, Out, Messages extends MessageTypes = MessageTypes>
+  extends StageCallbacks<Out, Messages>, EmitterOptions<Out>, AccepterOptions<In> {
   /** One batch. It runs only while somebody downstream has demand. */
   handleEvents(events: readonly In[], from: Subscription): Emission<Out>
 }
 
 /** What the function of a {@link consumer} returns. A consumer emits nothing; events it returns are dropped and logged. */
-export interface ConsumerCallbacks<In> extends StageCallbacks<never>, AccepterOptions<In> {
+export interface ConsumerCallbacks<In, Messages extends MessageTypes = MessageTypes>
+  extends StageCallbacks<never, Messages>, AccepterOptions<In> {
   /** One batch: at most `maxDemand - minDemand` events; of a manual subscription, all that one message brought. */
   handleEvents(events: readonly In[], from: Subscription): void | Promise<void>
 }

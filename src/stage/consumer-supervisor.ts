@@ -9,16 +9,26 @@
  * killed, its children end with it through their links.
  */
 
-import { DEFAULT_SHUTDOWN_MS, Restarts, stopChild, type Shutdown } from '../process/children.ts'
+import {
+  DEFAULT_SHUTDOWN_MS,
+  restartMistakes,
+  Restarts,
+  shutdownMistakes,
+  stopChild,
+  type Shutdown,
+} from '../process/children.ts'
 import { RunnerError } from '../host/errors.ts'
 import type { PendingCall } from '../process/call.ts'
 import type { RestartType } from '../process/child-spec.ts'
 import { isClean, reasonOf, type ExitReason } from '../process/exit-reason.ts'
+import { notAFunction, notOneOf, refuse, shown, unknownOptions } from '../process/mistakes.ts'
 import type { Behaviour, Message, Process, ProcessMessage, SupervisionSnapshot } from '../process/process.ts'
 import { processOf, type ProcessHandle, type ProcessRef } from '../process/ref.ts'
-import type { Definition, Runtime, Spawnable } from '../process/runtime.ts'
+import { isDefinition, type Definition, type Spawnable } from '../process/definition.ts'
+import type { Runtime } from '../process/runtime.ts'
 import type { ChildCounts, ChildInfo } from '../process/supervisor.ts'
 import type { AccepterOptions, CancelCause, Self } from './callbacks.ts'
+import { badReturn } from './bad-return.ts'
 import { Stage } from './stage.ts'
 import { stageRef, type Accepts, type StageRef } from './stage-ref.ts'
 import type { Subscription } from './subscription-link.ts'
@@ -26,7 +36,10 @@ import type { SubscriptionOptions } from './subscription.ts'
 
 /** What the function of a {@link consumerSupervisor} returns. */
 export interface ConsumerSupervisorOptions<In> extends AccepterOptions<In> {
-  /** What to run for an event; nothing is run for `undefined`, and its slot is free at once. Called again for a restart. */
+  /**
+   * What to run for an event; nothing is run for `undefined`, and its slot is free at once. Called again for a restart. One that
+   * throws is a start that failed.
+   */
   startChild(event: In): Definition | undefined
   /** `transient` children are restarted, with the same event, after an abnormal end. Default: `temporary`. */
   readonly restart?: 'temporary' | 'transient' | undefined
@@ -124,6 +137,8 @@ export class ConsumerSupervisor implements Behaviour {
   readonly #finished = new Map<Subscription, number>()
   readonly #restarts: Restarts
   #lastChild = 0
+  /** What `startChild` did against its contract: no start that failed, but a crash of the supervisor. */
+  #mistake: RunnerError | undefined
 
   constructor(runtime: Runtime, process: Process, ref: StageRef, init: Init) {
     this.#runtime = runtime
@@ -163,6 +178,7 @@ export class ConsumerSupervisor implements Behaviour {
     try {
       if ((await this.add(event, from)) === undefined) this.#finish(from)
     } catch (error) {
+      if (error === this.#mistake) throw error
       this.#process.log('error', 'child_start_failed', [event, error])
       this.#finish(from)
     }
@@ -230,9 +246,20 @@ export class ConsumerSupervisor implements Behaviour {
   async #start(child: Child): Promise<ProcessRef | undefined> {
     const definition = this.#options.startChild(child.event)
     if (definition === undefined) return undefined
+    if (!isDefinition(definition)) {
+      this.#mistake = badReturn(
+        'startChild',
+        this.#process.title,
+        definition,
+        'the definition of what to run, or nothing',
+      )
+      throw this.#mistake
+    }
     const { trapExits } = this.#options
-    child.ref = await this.#runtime.start(definition, { trapExits }, this.#process)
-    return child.ref
+    const ref = await this.#runtime.start(definition, { trapExits }, this.#process)
+    if (processOf(ref).isIgnored) return undefined
+    child.ref = ref
+    return ref
   }
 
   async #ended(child: Child, reason: ExitReason): Promise<void> {
@@ -252,6 +279,7 @@ export class ConsumerSupervisor implements Behaviour {
         child.restarts++
         return (await this.#start(child)) !== undefined
       } catch (error) {
+        if (error === this.#mistake) throw error
         this.#process.log('error', 'child_start_failed', [child.event, error])
         reason = reasonOf(error)
       }
@@ -272,6 +300,7 @@ export class ConsumerSupervisor implements Behaviour {
     try {
       from.reply(await work())
     } catch (error) {
+      if (error === this.#mistake) throw error
       // The caller's business, not the supervisor's end.
       const reason = reasonOf(error)
       from.fail(reason instanceof Error ? reason : new RunnerError('ERR_CHILD_START', String(error)))
@@ -291,19 +320,26 @@ export class ConsumerSupervisor implements Behaviour {
   }
 }
 
+const OPTIONS = [
+  'subscribeTo',
+  'startChild',
+  'restart',
+  'maxRestarts',
+  'maxSeconds',
+  'shutdown',
+  'trapExits',
+  'handleCancel',
+]
+
 function checkOptions(title: string, options: ConsumerSupervisorOptions<unknown>): void {
-  const { startChild, restart = 'temporary', maxRestarts = 3, maxSeconds = 5, shutdown = 0 } = options
-  const mistakes: string[] = []
-  if (typeof startChild !== 'function') mistakes.push(`startChild must be a function, not ${String(startChild)}`)
-  if (restart !== 'temporary' && restart !== 'transient') {
-    mistakes.push(`restart must be 'temporary' or 'transient', not ${String(restart)}`)
-  }
-  if (!Number.isInteger(maxRestarts) || maxRestarts < 0) {
-    mistakes.push(`maxRestarts must be an integer >= 0, not ${maxRestarts}`)
-  }
-  if (!(maxSeconds > 0)) mistakes.push(`maxSeconds must be a number > 0, not ${maxSeconds}`)
-  if (typeof shutdown === 'number' ? !(shutdown >= 0) : shutdown !== 'infinity' && shutdown !== 'brutalKill') {
-    mistakes.push(`shutdown must be milliseconds >= 0, 'infinity' or 'brutalKill', not ${String(shutdown)}`)
-  }
-  if (mistakes.length > 0) throw new RunnerError('ERR_BAD_OPTIONS', `bad options of ${title}: ${mistakes.join('; ')}`)
+  if (typeof options !== 'object' || options === null) refuse(title, [`expected its options, got ${shown(options)}`])
+  const { startChild, restart = 'temporary', shutdown = DEFAULT_SHUTDOWN_MS, handleCancel } = options
+  refuse(title, [
+    ...unknownOptions('a consumerSupervisor', options, OPTIONS),
+    ...notAFunction('startChild', startChild),
+    ...notOneOf('restart', restart, ['temporary', 'transient']),
+    ...restartMistakes(options),
+    ...shutdownMistakes(shutdown),
+    ...(handleCancel === undefined ? [] : notAFunction('handleCancel', handleCancel)),
+  ])
 }

@@ -1,7 +1,9 @@
 /** Descriptions of stages. A stage is a function that returns its callbacks: its variables are its state, a restart calls it again. */
 
-import type { Definition, Spawnable } from '../process/runtime.ts'
+import type { Definition, Spawnable } from '../process/definition.ts'
 import type { ConsumerCallbacks, ProducerCallbacks, ProducerConsumerCallbacks, Self } from './callbacks.ts'
+import type { PartitionKey } from './dispatchers/partition.ts'
+import type { MessageTypes } from './messages.ts'
 import { Stage, type StageInit } from './stage.ts'
 import {
   stageRef,
@@ -15,18 +17,20 @@ import {
 import type { SubscriptionRequest } from './subscription.ts'
 
 /** A producer of `Out` that can be started. */
-export interface ProducerDefinition<Out> extends Definition<ProducerRef<Out>>, Emits<Out> {
+export interface ProducerDefinition<Out, Messages extends MessageTypes = MessageTypes>
+  extends Definition<ProducerRef<Out, Messages>>, Emits<Out> {
   readonly kind: 'producer'
 }
 
 /** A producer-consumer that can be started. */
-export interface ProducerConsumerDefinition<In, Out>
-  extends Definition<ProducerConsumerRef<In, Out>>, Accepts<In>, Emits<Out> {
+export interface ProducerConsumerDefinition<In, Out, Messages extends MessageTypes = MessageTypes>
+  extends Definition<ProducerConsumerRef<In, Out, Messages>>, Accepts<In>, Emits<Out> {
   readonly kind: 'producerConsumer'
 }
 
 /** A consumer of `In` that can be started. */
-export interface ConsumerDefinition<In> extends Definition<ConsumerRef<In>>, Accepts<In> {
+export interface ConsumerDefinition<In, Messages extends MessageTypes = MessageTypes>
+  extends Definition<ConsumerRef<In, Messages>>, Accepts<In> {
   readonly kind: 'consumer'
 }
 
@@ -41,18 +45,24 @@ export interface SubscribeRequest<In> extends SubscriptionRequest {
    * The producer: its definition, while that runs exactly once; a running stage; or a name, whose event type is not checked.
    */
   readonly to: Source<In> | string
+  /** For a `partitionDispatcher`: which partition to get; it has one consumer at a time. */
+  readonly partition?: PartitionKey | undefined
+  /** For a `broadcastDispatcher`: which events to get. Default: all. */
+  readonly selector?: ((event: In) => unknown) | undefined
 }
 
-type MaybePromise<Value> = Value | Promise<Value>
+/** What the function of a stage answers: what to run; or `ignore`, nothing, and that is no failure. */
+type Started<Callbacks> = Callbacks | 'ignore' | Promise<Callbacks | 'ignore'>
 
 /**
  * Describes a stage that emits events on demand.
  *
  * @param init Called for each start; what it returns is checked at once, and a mistake fails the start with `ERR_BAD_OPTIONS`.
+ *   With `ignore` the start succeeds, and the stage is gone: a supervisor keeps the child in its books, and runs nothing.
  */
-export function producer<Out>(
-  init: (self: Self<Out>) => MaybePromise<ProducerCallbacks<Out>>,
-): ProducerDefinition<Out> {
+export function producer<Out, Messages extends MessageTypes = MessageTypes>(
+  init: (self: Self<Out, Messages>) => Started<ProducerCallbacks<Out, Messages>>,
+): ProducerDefinition<Out, Messages> {
   return define('producer', init)
 }
 
@@ -60,10 +70,11 @@ export function producer<Out>(
  * Describes a stage that turns events into other events, only while somebody downstream has demand.
  *
  * @param init Called for each start; what it returns is checked at once, and a mistake fails the start with `ERR_BAD_OPTIONS`.
+ *   With `ignore` the start succeeds, and the stage is gone: a supervisor keeps the child in its books, and runs nothing.
  */
-export function producerConsumer<In, Out>(
-  init: (self: Self<Out>) => MaybePromise<ProducerConsumerCallbacks<In, Out>>,
-): ProducerConsumerDefinition<In, Out> {
+export function producerConsumer<In, Out, Messages extends MessageTypes = MessageTypes>(
+  init: (self: Self<Out, Messages>) => Started<ProducerConsumerCallbacks<In, Out, Messages>>,
+): ProducerConsumerDefinition<In, Out, Messages> {
   return define('producerConsumer', init)
 }
 
@@ -71,14 +82,17 @@ export function producerConsumer<In, Out>(
  * Describes a stage that handles events and emits none.
  *
  * @param init Called for each start; what it returns is checked at once, and a mistake fails the start with `ERR_BAD_OPTIONS`.
+ *   With `ignore` the start succeeds, and the stage is gone: a supervisor keeps the child in its books, and runs nothing.
  */
-export function consumer<In>(init: (self: Self<never>) => MaybePromise<ConsumerCallbacks<In>>): ConsumerDefinition<In> {
+export function consumer<In, Messages extends MessageTypes = MessageTypes>(
+  init: (self: Self<never, Messages>) => Started<ConsumerCallbacks<In, Messages>>,
+): ConsumerDefinition<In, Messages> {
   return define('consumer', init)
 }
 
-function define<Kind extends StageKind, Out, Callbacks>(
+function define<Kind extends StageKind, OwnSelf, Callbacks>(
   kind: Kind,
-  init: (self: Self<Out>) => MaybePromise<Callbacks>,
+  init: (self: OwnSelf) => Started<Callbacks>,
 ): Spawnable & { readonly kind: Kind } {
   return {
     kind,

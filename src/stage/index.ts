@@ -28,7 +28,8 @@ export {
 } from '../process/child-spec.ts'
 export { ExitError, isClean, type ExitReason } from '../process/exit-reason.ts'
 export { type ProcessRef } from '../process/ref.ts'
-export { type Definition, type ProcessNode, type StartOptions } from '../process/runtime.ts'
+export { type Definition } from '../process/definition.ts'
+export { type ProcessNode, type StartOptions } from '../process/runtime.ts'
 export {
   supervisor,
   type ChildCounts,
@@ -91,6 +92,7 @@ export {
   type FromAsyncIterableOptions,
   type FromIterableOptions,
 } from './iterables.ts'
+export { type CallMessage, type CallReply, type CastMessage, type InfoMessage, type MessageTypes } from './messages.ts'
 export { type StageName, type StageSnapshot, type SubscriptionSnapshot, type SystemSnapshot } from './snapshot.ts'
 export {
   type Accepts,
@@ -111,7 +113,7 @@ export { intoWritable, type IntoWritableOptions } from './interop/into-writable.
 export { type ReadRequest } from './interop/manual-consumer.ts'
 export { throughTransform, type ThroughTransformOptions, type WebTransform } from './interop/through-transform.ts'
 export { toReadable, toReadableStream, type ReadOptions } from './interop/to-readable.ts'
-export { toWritable, toWritableStream } from './interop/to-writable.ts'
+export { toWritable, toWritableStream, type WriteOptions } from './interop/to-writable.ts'
 export { type WebWritable, type WebWriter } from './interop/write-target.ts'
 
 export { batcher, type BatcherOptions, type BatchTrigger, type EventBatch } from './ready-made/batcher.ts'

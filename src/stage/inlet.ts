@@ -3,10 +3,10 @@
  * and calls nothing while a promise of an earlier call is open. If the stage dies, the events it was handed are lost.
  */
 
-import { RunnerError } from '../host/errors.ts'
 import { andThen, isPromise } from '../process/and-then.ts'
 import { isClean, type ExitReason } from '../process/exit-reason.ts'
 import type { Process } from '../process/process.ts'
+import { badReturn } from './bad-return.ts'
 import type { AnyCallbacks, CancelCause, SubscriptionMode } from './callbacks.ts'
 import type { Replacement } from './protocol.ts'
 import type { ConsumerSide, SubscriptionLink } from './subscription-link.ts'
@@ -16,12 +16,12 @@ import { planBatches, type Batch, type CancelMode } from './subscription.ts'
 export class Inlet {
   readonly #process: Process
   readonly #callbacks: AnyCallbacks
-  readonly #emitted: (returned: unknown) => void
+  readonly #emitted: (callback: string, returned: unknown) => void
   readonly #subscriptions = new Set<SubscriptionLink>()
   #eventsIn = 0
 
   /** @param emitted Takes what a callback returned. */
-  constructor(process: Process, callbacks: AnyCallbacks, emitted: (returned: unknown) => void) {
+  constructor(process: Process, callbacks: AnyCallbacks, emitted: (callback: string, returned: unknown) => void) {
     this.#process = process
     this.#callbacks = callbacks
     this.#emitted = emitted
@@ -53,10 +53,7 @@ export class Inlet {
 
   #subscribed(subscription: SubscriptionLink, mode: SubscriptionMode): void {
     if (mode !== 'automatic' && mode !== 'manual') {
-      throw new RunnerError(
-        'ERR_BAD_RETURN',
-        `handleSubscribe must answer 'automatic' or 'manual', not ${String(mode)}`,
-      )
+      throw badReturn('handleSubscribe', this.#process.title, mode, "'automatic', 'manual', or nothing")
     }
     const due = mode === 'automatic' ? subscription.options.maxDemand : 0
     subscription.consumerSide = { mode, due }
@@ -134,7 +131,7 @@ export class Inlet {
 
   /** The ask goes out after its batch and before the next one, so that a slow batch holds its producer back. */
   #batchHandled(subscription: SubscriptionLink, batch: Batch, returned: unknown): void {
-    this.#emitted(returned)
+    this.#emitted('handleEvents', returned)
     if (batch.ask > 0 && !this.#process.isEnding) subscription.ask(batch.ask)
   }
 
@@ -144,7 +141,7 @@ export class Inlet {
     this.#subscriptions.delete(subscription)
     const returned = this.#callbacks.handleCancel?.(cause, subscription)
     return andThen(this.#process, returned, (value) => {
-      this.#emitted(value)
+      this.#emitted('handleCancel', value)
       if (!isFatalLoss(subscription.options.cancel, cause.reason)) return
       this.#process.log('info', 'stopping_on_cancel', [cause.reason])
       this.#process.requestStop(cause.reason)

@@ -4,6 +4,7 @@
  * crash; a restart begins the source anew.
  */
 
+import { notOneOf, refuse, shown } from '../process/mistakes.ts'
 import type { EmitterOptions, ProducerCallbacks, Self } from './callbacks.ts'
 import { producer, type ProducerDefinition } from './definition.ts'
 import type { DemandMode } from './stage-ref.ts'
@@ -25,15 +26,31 @@ export interface FromAsyncIterableOptions<Item> extends FromIterableOptions<Item
   readonly fill?: boolean | undefined
 }
 
+const ON_CANCEL = ['continue', 'stop']
+
+function sourceMistakes(source: unknown, method: symbol): readonly string[] {
+  const isIterable =
+    typeof source === 'function' || (source !== null && source !== undefined && method in Object(source))
+  return isIterable
+    ? []
+    : [`the source must have ${String(method)} or be a function that makes one, not ${shown(source)}`]
+}
+
 const END = Symbol('the end of the source')
 
 /**
  * Describes a producer of the items of `source`, which is an iterable or a function that makes one for each start.
+ *
+ * @throws `ERR_BAD_OPTIONS`.
  */
 export function fromIterable<Item>(
   source: Iterable<Item> | (() => Iterable<Item>),
   options: FromIterableOptions<Item> = {},
 ): ProducerDefinition<Item> {
+  refuse('fromIterable', [
+    ...sourceMistakes(source, Symbol.iterator),
+    ...notOneOf('onCancel', options.onCancel ?? 'continue', ON_CANCEL),
+  ])
   return producer<Item>((self) => {
     const items = typeof source === 'function' ? source() : source
     const iterator = items[Symbol.iterator]()
@@ -63,12 +80,18 @@ export function fromIterable<Item>(
 /**
  * Describes a producer of the items of an asynchronous `source`, or of what a function makes for each start. It waits for one item
  * at a time.
+ *
+ * @throws `ERR_BAD_OPTIONS`.
  */
 export function fromAsyncIterable<Item>(
   source: AsyncIterable<Item> | (() => AsyncIterable<Item>),
   options: FromAsyncIterableOptions<Item> = {},
 ): ProducerDefinition<Item> {
   const { fill = false, ...rest } = options
+  refuse('fromAsyncIterable', [
+    ...sourceMistakes(source, Symbol.asyncIterator),
+    ...notOneOf('onCancel', rest.onCancel ?? 'continue', ON_CANCEL),
+  ])
   return producer<Item>((self) => {
     const items = typeof source === 'function' ? source() : source
     const iterator = items[Symbol.asyncIterator]()

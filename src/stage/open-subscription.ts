@@ -2,14 +2,17 @@
 
 import { RunnerError } from '../host/errors.ts'
 import type { Process } from '../process/process.ts'
+import { isDefinition } from '../process/definition.ts'
+import { shown } from '../process/mistakes.ts'
 import { ProcessHandle } from '../process/ref.ts'
 import type { Runtime } from '../process/runtime.ts'
 import type { SubscribeRequest } from './definition.ts'
 import { stageRef, type StageRef } from './stage-ref.ts'
 import { SubscriptionLink } from './subscription-link.ts'
-import { parseSubscriptionOptions, type SubscriptionOptions } from './subscription.ts'
+import { badSubscriptionOption, parseSubscriptionOptions, type SubscriptionOptions } from './subscription.ts'
 
 const ACCEPTING: readonly string[] = ['consumer', 'producerConsumer', 'consumerSupervisor']
+const EMITTING: readonly string[] = ['producer', 'producerConsumer']
 
 /**
  * Makes a subscription that nobody knows of yet. When there is no producer of that name or definition, it has ended already and
@@ -31,19 +34,13 @@ export function openSubscription<In>(
     )
   }
   const options = parse(consumer, request)
-  const found = find(runtime, request.to)
+  const found = find(runtime, consumer, request.to)
   const producer = found ?? runtime.absent('producer', typeof request.to === 'string' ? request.to : undefined)
-  if (producer.kind !== 'producer' && producer.kind !== 'producerConsumer') {
-    throw refusal(
-      consumer,
-      'not_a_producer',
-      new RunnerError('ERR_NOT_A_PRODUCER', `${producer.title} emits no events`),
-    )
-  }
+  if (!EMITTING.includes(producer.kind)) throw notAProducer(consumer, producer.title)
   const producerRef =
     found === undefined ? stageRef(producer, new ProcessHandle(runtime.scheduler, producer)) : stageRefOf(found)
   const subscription = new SubscriptionLink(runtime.nextId(), stageRefOf(consumer), producerRef, options)
-  if (found === undefined) subscription.state = 'ended'
+  if (found === undefined) subscription.end()
   return subscription
 }
 
@@ -55,14 +52,23 @@ function parse<In>(consumer: Process, request: SubscribeRequest<In>): Subscripti
   }
 }
 
+function notAProducer(consumer: Process, what: string): RunnerError {
+  return refusal(consumer, 'not_a_producer', new RunnerError('ERR_NOT_A_PRODUCER', `${what} emits no events`))
+}
+
 function refusal(consumer: Process, code: string, error: RunnerError): RunnerError {
   consumer.log('error', code, [], error.message)
   return error
 }
 
-function find(runtime: Runtime, to: SubscribeRequest<unknown>['to']): Process | undefined {
+function find(runtime: Runtime, consumer: Process, to: unknown): Process | undefined {
   if (typeof to === 'string') return runtime.registry.named(to)
   if (to instanceof ProcessHandle) return to.process
+  if (!isDefinition(to)) {
+    const mistake = `to must be a producer's definition, a running stage, or a name, not ${shown(to)}`
+    throw refusal(consumer, 'invalid_subscription_option', badSubscriptionOption(mistake))
+  }
+  if (!EMITTING.includes(to.kind)) throw notAProducer(consumer, `a ${to.kind}`)
   const running = runtime.registry.running(to)
   if (running.length > 1) {
     throw new RunnerError(

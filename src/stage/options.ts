@@ -1,6 +1,7 @@
 /** The check of what a stage's function returned. Every mistake is named: option, bound and value. */
 
 import { RunnerError } from '../host/errors.ts'
+import { shown } from '../process/mistakes.ts'
 import type { StageKind } from './stage-ref.ts'
 
 const CALLBACKS = ['handleCall', 'handleCast', 'handleInfo', 'handleSubscribe', 'handleCancel', 'terminate']
@@ -18,7 +19,7 @@ const DISPATCHER_FUNCTIONS = ['init', 'subscribe', 'cancel', 'ask', 'dispatch', 
 
 /** Throws `ERR_BAD_OPTIONS`, naming every mistake. */
 export function checkStageOptions(kind: StageKind, title: string, returned: unknown): void {
-  const mistakes = isRecord(returned) ? mistakesOf(kind, returned) : [`expected its callbacks, got ${String(returned)}`]
+  const mistakes = isRecord(returned) ? mistakesOf(kind, returned) : [`expected its callbacks, got ${shown(returned)}`]
   if (mistakes.length > 0) throw new RunnerError('ERR_BAD_OPTIONS', `bad options of ${title}: ${mistakes.join('; ')}`)
 }
 
@@ -39,16 +40,16 @@ function mistakesIn(option: string, value: unknown): readonly string[] {
     case 'bufferSize': {
       const isSize =
         typeof value === 'number' && (Number.isInteger(value) || value === Number.POSITIVE_INFINITY) && value >= 0
-      return isSize ? [] : [`bufferSize must be an integer >= 0 or Infinity, not ${String(value)}`]
+      return isSize ? [] : [`bufferSize must be an integer >= 0 or Infinity, not ${shown(value)}`]
     }
     case 'bufferKeep':
-      return value === 'first' || value === 'last' ? [] : [`bufferKeep must be 'first' or 'last', not ${String(value)}`]
+      return value === 'first' || value === 'last' ? [] : [`bufferKeep must be 'first' or 'last', not ${shown(value)}`]
     case 'demand':
       return value === 'forward' || value === 'accumulate'
         ? []
-        : [`demand must be 'forward' or 'accumulate', not ${String(value)}`]
+        : [`demand must be 'forward' or 'accumulate', not ${shown(value)}`]
     case 'subscribeTo':
-      return Array.isArray(value) ? [] : [`subscribeTo must be an array, not ${String(value)}`]
+      return Array.isArray(value) ? [] : [`subscribeTo must be an array, not ${shown(value)}`]
     case 'dispatcher': {
       const missing = isRecord(value)
         ? DISPATCHER_FUNCTIONS.filter((name) => typeof value[name] !== 'function')
@@ -56,7 +57,7 @@ function mistakesIn(option: string, value: unknown): readonly string[] {
       return missing.length === 0 ? [] : [`dispatcher lacks ${missing.join(', ')}`]
     }
     default:
-      return typeof value === 'function' ? [] : [`${option} must be a function, not ${String(value)}`]
+      return typeof value === 'function' ? [] : [`${option} must be a function, not ${shown(value)}`]
   }
 }
 

@@ -11,8 +11,10 @@
  */
 
 import { assert } from '../host/errors.ts'
+import { isPromise } from '../process/and-then.ts'
 import type { ExitReason } from '../process/exit-reason.ts'
 import type { Process } from '../process/process.ts'
+import { badReturn } from './bad-return.ts'
 import { EventBuffer } from './buffer.ts'
 import type { AnyCallbacks } from './callbacks.ts'
 import { demandDispatcher } from './dispatchers/demand.ts'
@@ -118,10 +120,16 @@ export class Outlet {
     const leftovers = this.#dispatch(events)
     if (leftovers.length === 0) return
     const { discarded, released } = this.#buffer.store(leftovers)
-    if (discarded > 0 && this.#callbacks.handleDiscarded?.(discarded) !== false) {
-      this.#process.log('warn', 'events_discarded', [discarded])
-    }
+    if (discarded > 0 && this.#isToldOf(discarded)) this.#process.log('warn', 'events_discarded', [discarded])
     this.#release(released)
+  }
+
+  /** Tells the program of lost events; answers whether the log is told, too. */
+  #isToldOf(discarded: number): boolean {
+    const answer: unknown = this.#callbacks.handleDiscarded?.(discarded)
+    if (!isPromise(answer)) return answer !== false
+    answer.catch(() => {}) // it is told below already that nobody waits for this promise
+    throw badReturn('handleDiscarded', this.#process.title, answer, 'false, or anything else at once')
   }
 
   /** Puts an info behind the buffered events. */
@@ -158,13 +166,18 @@ export class Outlet {
   }
 
   #log(line: DispatcherLog | undefined): void {
-    if (line !== undefined) this.#process.log(line.level, line.code, line.args)
+    if (line !== undefined) this.#process.log(line.level, line.code, line.args, line.message)
   }
 
   #send(deliveries: readonly Delivery<unknown>[]): void {
-    for (const { subscription, events, withheld } of deliveries) {
+    for (const { subscription, events, withheld, refused } of deliveries) {
       // A dispatcher knows only subscriptions it was given by `add`, and those are links.
       const link = subscription as SubscriptionLink
+      if (refused !== undefined) {
+        this.#process.log('error', 'subscription_refused', [refused])
+        this.#process.send({ type: 'cancel', subscription: link, reason: refused })
+        continue
+      }
       if (withheld !== undefined && withheld > 0) {
         this.#process.send({ type: 'ask', subscription: link, count: withheld })
         if (events.length === 0) continue

@@ -60,6 +60,8 @@ export type ToStage =
       readonly replaces: Replacement | undefined
       readonly from: PendingCall | undefined
     }
+  /** Cancel a subscription; sent behind its `subscribeTo` by somebody who does not want it any more. */
+  | { readonly type: 'giveUp'; readonly subscription: SubscriptionLink; readonly reason: ExitReason }
   /** Events emitted outside a callback. */
   | { readonly type: 'emit'; readonly events: readonly unknown[] }
   /** An info that takes its place behind the buffered events; answered as soon as it has it. */

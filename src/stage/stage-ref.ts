@@ -1,8 +1,10 @@
 /** What the outside holds of a stage. The phantom members carry the event types, so that a producer of texts cannot feed numbers. */
 
-import type { PendingCall } from '../process/call.ts'
+import type { CallOptions, PendingCall } from '../process/call.ts'
+import { notOneOf, refuse } from '../process/mistakes.ts'
 import type { Process } from '../process/process.ts'
 import type { ProcessHandle, ProcessRef } from '../process/ref.ts'
+import type { CallMessage, CallReply, CastMessage, InfoMessage, MessageTypes } from './messages.ts'
 import type { StageMessage } from './protocol.ts'
 
 declare const emits: unique symbol
@@ -27,52 +29,62 @@ export type StageKind = 'producer' | 'producerConsumer' | 'consumer' | 'consumer
  * What a producer does with demand: pass it to `handleDemand`, or hold demand and emitted events, each on its own and in order,
  * until the mode is `forward`.
  */
-export type DemandMode = 'forward' | 'accumulate'
+export type DemandMode = (typeof DEMAND_MODES)[number]
 
-/** A running stage. */
-export interface StageRef extends ProcessRef {
+const DEMAND_MODES = ['forward', 'accumulate'] as const
+
+/** A running stage. `Messages` says what it can be told; see {@link MessageTypes}. */
+export interface StageRef<Messages extends MessageTypes = MessageTypes> extends ProcessRef {
   readonly kind: StageKind
+  call<Message extends CallMessage<Messages>>(
+    message: Message,
+    options?: number | CallOptions,
+  ): Promise<CallReply<Messages, Message>>
+  cast(message: CastMessage<Messages>): void
+  info(message: InfoMessage<Messages>): void
   /** Sends a message for `handleInfo` behind the events buffered so far; resolves when it has its place. */
-  syncInfo(message: unknown, timeoutMs?: number): Promise<void>
+  syncInfo(message: InfoMessage<Messages>, options?: number | CallOptions): Promise<void>
   /** Sends a message for `handleInfo` behind the events buffered by the time it arrives. */
-  asyncInfo(message: unknown): void
+  asyncInfo(message: InfoMessage<Messages>): void
   /** How many events are in the buffer. A consumer answers 0 and logs. */
   estimateBufferedCount(): Promise<number>
   /** Reads the demand mode; stages that are no producers always forward. */
   demand(): Promise<DemandMode>
-  /** Sets the demand mode. */
+  /** Sets the demand mode; throws `ERR_BAD_OPTIONS` for one that there is not. */
   demand(mode: DemandMode): void
 }
 
 /** A running stage that emits `Out`. */
-export interface ProducerRef<Out> extends StageRef, Emits<Out> {
+export interface ProducerRef<Out, Messages extends MessageTypes = MessageTypes> extends StageRef<Messages>, Emits<Out> {
   readonly kind: 'producer' | 'producerConsumer'
 }
 
 /** A running stage that accepts `In`. */
-export interface ConsumerRef<In> extends StageRef, Accepts<In> {
+export interface ConsumerRef<In, Messages extends MessageTypes = MessageTypes> extends StageRef<Messages>, Accepts<In> {
   readonly kind: 'producerConsumer' | 'consumer' | 'consumerSupervisor'
 }
 
 /** A running stage that accepts `In` and emits `Out`. */
-export interface ProducerConsumerRef<In, Out> extends StageRef, Accepts<In>, Emits<Out> {
+export interface ProducerConsumerRef<In, Out, Messages extends MessageTypes = MessageTypes>
+  extends StageRef<Messages>, Accepts<In>, Emits<Out> {
   readonly kind: 'producerConsumer'
 }
 
 /** Makes the ref of a stage. */
 export function stageRef(process: Process, handle: ProcessHandle): StageRef {
-  const ask = (makeMessage: (from: PendingCall) => StageMessage, timeoutMs?: number): Promise<unknown> =>
-    process.ask(makeMessage, timeoutMs)
+  const ask = (makeMessage: (from: PendingCall) => StageMessage, options?: number | CallOptions): Promise<unknown> =>
+    process.ask(makeMessage, options)
   const demand = (mode?: DemandMode): Promise<DemandMode> | undefined => {
     // The stage answers `getDemand` with its mode.
     if (mode === undefined) return ask((from) => ({ type: 'getDemand', from })) as Promise<DemandMode>
+    refuse('demand', notOneOf('mode', mode, DEMAND_MODES))
     process.send({ type: 'setDemand', mode })
     return undefined
   }
   // A stage's definition names its kind, and the handle shows that; and the two signatures of `demand` are told apart by the mode.
   return Object.assign(handle as ProcessHandle & { readonly kind: StageKind }, {
-    syncInfo: async (message: unknown, timeoutMs?: number): Promise<void> => {
-      await ask((from) => ({ type: 'bufferedInfo', message, from }), timeoutMs)
+    syncInfo: async (message: unknown, options?: number | CallOptions): Promise<void> => {
+      await ask((from) => ({ type: 'bufferedInfo', message, from }), options)
     },
     asyncInfo: (message: unknown): void => process.send({ type: 'bufferedInfo', message, from: undefined }),
     estimateBufferedCount: (): Promise<number> =>

@@ -12,13 +12,15 @@
 
 import { RunnerError, unreachable } from '../host/errors.ts'
 import type { Timer } from '../host/host.ts'
-import { andThen } from '../process/and-then.ts'
+import { andThen, isPromise } from '../process/and-then.ts'
 import type { PendingCall } from '../process/call.ts'
 import { ExitError, type ExitReason } from '../process/exit-reason.ts'
 import { Mailbox } from '../process/mailbox.ts'
+import { shown } from '../process/mistakes.ts'
 import type { Behaviour, Message, Process } from '../process/process.ts'
 import { processOf } from '../process/ref.ts'
 import type { Runtime } from '../process/runtime.ts'
+import { badReturn } from './bad-return.ts'
 import type { AnyCallbacks, CallAnswer, CancelCause, Self } from './callbacks.ts'
 import type { SubscribeRequest } from './definition.ts'
 import { Inlet } from './inlet.ts'
@@ -30,7 +32,7 @@ import type { DemandMode, StageRef } from './stage-ref.ts'
 import type { SubscriptionLink } from './subscription-link.ts'
 
 /** The function that a stage is. */
-export type StageInit = (self: Self<unknown>) => AnyCallbacks | Promise<AnyCallbacks>
+export type StageInit = (self: Self<unknown>) => AnyCallbacks | 'ignore' | Promise<AnyCallbacks | 'ignore'>
 
 const PRODUCER_BUFFER_SIZE = 10_000
 
@@ -54,7 +56,11 @@ export class Stage implements Behaviour {
   #inputs: Mailbox<Input> | undefined
   // Made once, not for each message.
   readonly #workOn = (): void | Promise<void> => this.#workOnInputs()
-  readonly #emitted = (returned: unknown): void => this.#emit(returned)
+  readonly #demandHandled = (returned: unknown): void => this.#emit('handleDemand', returned)
+  readonly #castHandled = (returned: unknown): void => this.#emit('handleCast', returned)
+  readonly #infoHandled = (returned: unknown): void => this.#emit('handleInfo', returned)
+  readonly #cancelHandled = (returned: unknown): void => this.#emit('handleCancel', returned)
+  readonly #emitted = (callback: string, returned: unknown): void => this.#emit(callback, returned)
 
   constructor(runtime: Runtime, process: Process, ref: StageRef, init: StageInit) {
     this.#runtime = runtime
@@ -77,7 +83,9 @@ export class Stage implements Behaviour {
   }
 
   start(): void | Promise<void> {
-    return andThen(this.#process, this.#init(this.#self()), (callbacks) => this.#begin(callbacks))
+    return andThen(this.#process, this.#init(this.#self()), (callbacks) =>
+      callbacks === 'ignore' ? this.#process.ignore() : this.#begin(callbacks),
+    )
   }
 
   #self(): Self<unknown> {
@@ -171,18 +179,18 @@ export class Stage implements Behaviour {
         return this.#input({ type: 'info', message: notice })
       }
       case 'emit':
-        return this.#emit(known.events)
+        return this.#emittedOutside(known.events)
       case 'cast':
         return this.#handleCast(known.message)
       case 'call':
-        return andThen(this.#process, this.#handleCall(known.message, known.from), (answer) => {
-          this.#emit(answer?.events)
-          if (answer !== undefined && 'reply' in answer) known.from.reply(answer.reply)
-        })
+        return andThen<unknown>(this.#process, this.#handleCall(known.message, known.from), (answer) =>
+          this.#callHandled(answer, known.from),
+        )
       case 'start':
       case 'stop':
         return undefined // the process handles these itself
       case 'subscribeTo':
+      case 'giveUp':
       case 'bufferedInfo':
       case 'countBuffered':
       case 'getDemand':
@@ -194,7 +202,8 @@ export class Stage implements Behaviour {
   }
 
   terminate(reason: ExitReason): void | Promise<void> {
-    return this.#callbacks.terminate?.(reason)
+    const answer: unknown = this.#callbacks.terminate?.(reason)
+    return isPromise(answer) ? answer.then(() => {}) : undefined
   }
 
   #request(message: Exclude<ToStage, { type: 'emit' }>): void | Promise<void> {
@@ -205,6 +214,8 @@ export class Stage implements Behaviour {
         const subscribed = subscription.state === 'ended' ? undefined : this.#inlet?.subscribe(subscription, replaces)
         return andThen(this.#process, subscribed, () => from?.reply(subscription))
       }
+      case 'giveUp':
+        return message.subscription.cancel(message.reason)
       case 'bufferedInfo':
         if (this.#outlet === undefined) this.#process.send({ type: 'info', message: message.message })
         else this.#outlet.info(message.message)
@@ -241,7 +252,7 @@ export class Stage implements Behaviour {
 
   #demand(demand: number): void | Promise<void> {
     const returned = this.#callbacks.handleDemand?.(demand)
-    return andThen(this.#process, returned, this.#emitted)
+    return andThen(this.#process, returned, this.#demandHandled)
   }
 
   #addConsumer(subscription: SubscriptionLink): void | Promise<void> {
@@ -256,17 +267,14 @@ export class Stage implements Behaviour {
     const answer = this.#callbacks.handleSubscribe?.('consumer', options, subscription)
     return andThen(this.#process, answer, (mode) => {
       if (mode !== undefined && mode !== 'automatic') {
-        throw new RunnerError(
-          'ERR_BAD_RETURN',
-          `a producer's handleSubscribe must answer 'automatic', not ${String(mode)}`,
-        )
+        throw badReturn('handleSubscribe', this.#process.title, mode, "'automatic' to a consumer, or nothing")
       }
       const refused = this.#outlet?.add(subscription)
       if (refused === undefined) return undefined
       forget(subscription)
       consumerProcess.send({ type: 'cancelled', subscription, reason: refused })
       const returned = this.#callbacks.handleCancel?.({ type: 'cancel', reason: refused }, subscription)
-      return andThen<unknown>(this.#process, returned, this.#emitted)
+      return andThen<unknown>(this.#process, returned, this.#cancelHandled)
     })
   }
 
@@ -280,7 +288,7 @@ export class Stage implements Behaviour {
     outlet.remove(subscription)
     const returned = this.#callbacks.handleCancel?.(cause, subscription)
     return andThen(this.#process, returned, (events) => {
-      this.#emit(events)
+      this.#emit('handleCancel', events)
       return this.#serve(outlet.settle())
     })
   }
@@ -300,7 +308,7 @@ export class Stage implements Behaviour {
   #replayHeld(): void | Promise<void> {
     const held = this.#process.isEnding ? undefined : this.#outlet?.nextHeld()
     if (held === undefined) return undefined
-    const replayed = held.type === 'demand' ? this.#demand(held.demand) : this.#emit(held.events)
+    const replayed = held.type === 'demand' ? this.#demand(held.demand) : this.#outlet?.emit(held.events)
     return andThen(this.#process, replayed, () => this.#replayHeld())
   }
 
@@ -319,7 +327,7 @@ export class Stage implements Behaviour {
 
   #lost(subscription: SubscriptionLink, cause: CancelCause): void | Promise<void> {
     if (subscription.state === 'ended') return undefined
-    subscription.state = 'ended'
+    subscription.end()
     subscription.unwatchProducer?.()
     return this.#input({ type: 'lost', subscription, cause })
   }
@@ -364,9 +372,18 @@ export class Stage implements Behaviour {
     return this.#callbacks.handleCall(message, from)
   }
 
+  #callHandled(answer: unknown, from: PendingCall): void {
+    if (answer === undefined) return
+    if (!isCallAnswer(answer)) {
+      throw badReturn('handleCall', this.#process.title, answer, '{ reply }, { events }, both in one, or nothing')
+    }
+    this.#emit('handleCall', answer.events)
+    if ('reply' in answer) from.reply(answer.reply)
+  }
+
   #handleCast(message: unknown): void | Promise<void> {
     if (this.#callbacks.handleCast === undefined) throw this.#noHandler('handleCast')
-    return andThen<unknown>(this.#process, this.#callbacks.handleCast(message), this.#emitted)
+    return andThen<unknown>(this.#process, this.#callbacks.handleCast(message), this.#castHandled)
   }
 
   #handleInfo(message: unknown): void | Promise<void> {
@@ -374,7 +391,7 @@ export class Stage implements Behaviour {
       this.#process.log('warn', 'unexpected_info', [message])
       return undefined
     }
-    return andThen<unknown>(this.#process, this.#callbacks.handleInfo(message), this.#emitted)
+    return andThen<unknown>(this.#process, this.#callbacks.handleInfo(message), this.#infoHandled)
   }
 
   #noHandler(callback: string): RunnerError {
@@ -384,8 +401,16 @@ export class Stage implements Behaviour {
     )
   }
 
+  #emittedOutside(events: unknown): void {
+    if (!Array.isArray(events)) {
+      const given = `emit of ${this.#process.title} was given ${shown(events)}; it takes an array of events`
+      throw new RunnerError('ERR_BAD_RETURN', given)
+    }
+    this.#emit('emit', events)
+  }
+
   /** Takes what a callback returned. Anything may come out of a consumer's arrow function; only events are worth a word. */
-  #emit(returned: unknown): void {
+  #emit(callback: string, returned: unknown): void {
     if (returned === undefined) return
     if (this.#outlet === undefined) {
       const isEmission = Array.isArray(returned) && returned.length > 0
@@ -393,13 +418,15 @@ export class Stage implements Behaviour {
       return
     }
     if (!Array.isArray(returned)) {
-      throw new RunnerError(
-        'ERR_BAD_RETURN',
-        `${this.#process.title} must return an array of events or nothing, not a ${typeof returned}`,
-      )
+      throw badReturn(callback, this.#process.title, returned, 'an array of events, or nothing')
     }
     if (returned.length > 0) this.#outlet.emit(returned)
   }
+}
+
+function isCallAnswer(answer: unknown): answer is CallAnswer<unknown> {
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) return false
+  return Object.keys(answer).every((key) => key === 'reply' || key === 'events')
 }
 
 /** The producer forgets a subscription. Nobody watches for its sake any more: the last word is on its way, or not needed. */

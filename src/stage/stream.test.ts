@@ -1,14 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 
-import {
-  consumer,
-  consumerSupervisor,
-  fromAsyncIterable,
-  fromIterable,
-  partitionDispatcher,
-  producer,
-  System,
-} from './index.ts'
+import { fromAsyncIterable, fromIterable, producer, System } from './index.ts'
 
 const systems: System[] = []
 
@@ -84,65 +76,5 @@ describe('system.stream', () => {
   it('fails when there is no such producer', async () => {
     const system = startedSystem()
     await expect(collected(system.stream([{ to: 'nobody' }]))).rejects.toMatchObject({ reason: 'noproc' })
-  })
-})
-
-describe('a taken partition', () => {
-  it('is refused, and the producer and the first consumer live on', async () => {
-    const system = startedSystem()
-    const source = await system.start(
-      producer<number>(() => ({ dispatcher: partitionDispatcher({ partitions: 1 }), handleDemand: () => [] })),
-    )
-    const first = await system.start(consumer<number>(() => ({ handleEvents: () => {} })))
-    const second = await system.start(consumer<number>(() => ({ handleEvents: () => {} })))
-    await system.subscribe(first, { to: source, partition: 0 })
-    await system.subscribe(second, { to: source, partition: 0 })
-    await system.idle()
-    expect([source.isAlive, first.isAlive, second.isAlive]).toEqual([true, true, false])
-  })
-})
-
-describe('consumerSupervisor', () => {
-  it('never runs more children than its demand, and runs one for each event', async () => {
-    const system = startedSystem()
-    let running = 0
-    let most = 0
-    const done: number[] = []
-    const job = (event: number): ReturnType<typeof consumer> =>
-      consumer((self) => {
-        running++
-        most = Math.max(most, running)
-        self.signal.addEventListener('abort', () => {
-          running--
-          done.push(event)
-        })
-        return { handleEvents: () => {} }
-      })
-    const source = await system.start(fromIterable([1, 2, 3, 4, 5, 6]))
-    const workers = await system.start(
-      consumerSupervisor<number>(() => ({
-        subscribeTo: [{ to: source, cancel: 'temporary', maxDemand: 2, minDemand: 0 }],
-        startChild: job,
-      })),
-    )
-    await system.idle()
-    for (let left = 6; left > 0; left--) {
-      const [child] = await workers.whichChildren()
-      await child?.ref?.stop()
-      await system.idle()
-    }
-    expect(done).toEqual([1, 2, 3, 4, 5, 6])
-    expect(most).toBe(2)
-    expect(await workers.countChildren()).toEqual({ specs: 0, active: 0, supervisors: 0, workers: 0 })
-  })
-
-  it('refuses permanent children', async () => {
-    const system = startedSystem()
-    const definition = consumerSupervisor<number>(() => ({
-      // What a program without types may say.
-      restart: 'permanent' as 'temporary',
-      startChild: () => undefined,
-    }))
-    await expect(system.start(definition)).rejects.toThrow("restart must be 'temporary' or 'transient', not permanent")
   })
 })

@@ -15,7 +15,7 @@ import type { StageRef } from './stage-ref.ts'
 import type { SubscriptionOptions } from './subscription.ts'
 
 /** A consumer's subscription to a producer. Whoever holds the handle can ask and cancel. */
-export interface Subscription {
+export interface Subscription extends AsyncDisposable {
   /** Unique within the system. */
   readonly id: number
   readonly consumer: StageRef
@@ -30,8 +30,10 @@ export interface Subscription {
    * @throws `ERR_BAD_DEMAND` when `count` is no integer >= 0.
    */
   ask(count: number): void
-  /** Ends the subscription; both sides learn the reason through `handleCancel`. Harmless after the end. */
-  cancel(reason: ExitReason): void
+  /** Ends the subscription; both sides learn the reason through `handleCancel`. Harmless after the end. Default: `normal`. */
+  cancel(reason?: ExitReason): void
+  /** Cancels with `normal`, and resolves when the consumer knows that nothing more comes, or is gone. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /** What the consumer keeps about a subscription. */
@@ -63,6 +65,7 @@ export class SubscriptionLink implements Subscription {
   asked = 0
   /** Events that reached the consumer since the beginning. */
   received = 0
+  #whenOver: (() => void)[] = []
 
   constructor(id: number, consumer: StageRef, producer: StageRef, options: SubscriptionOptions) {
     this.id = id
@@ -86,7 +89,43 @@ export class SubscriptionLink implements Subscription {
     this.producerProcess.send({ type: 'ask', subscription: this, count })
   }
 
-  cancel(reason: ExitReason): void {
+  cancel(reason: ExitReason = 'normal'): void {
     if (this.state !== 'ended') this.producerProcess.send({ type: 'cancel', subscription: this, reason })
+  }
+
+  /** The consumer heard the last word. */
+  end(): void {
+    this.state = 'ended'
+    const listeners = this.#whenOver
+    this.#whenOver = []
+    for (const tell of listeners) tell()
+  }
+
+  /** Calls `tell` once when the consumer heard the last word, or is gone. */
+  whenOver(tell: () => void): void {
+    if (!this.isActive) {
+      tell()
+      return
+    }
+    const unwatch = this.consumerProcess.watch(tell)
+    this.#whenOver.push(() => {
+      unwatch()
+      tell()
+    })
+  }
+
+  /** Ends the subscription when `signal` is aborted, also while the consumer has yet to subscribe. */
+  endOn(signal: AbortSignal): void {
+    const end = (): void => {
+      if (this.state !== 'pending') this.cancel('shutdown')
+      else this.consumerProcess.send({ type: 'giveUp', subscription: this, reason: 'shutdown' })
+    }
+    signal.addEventListener('abort', end, { once: true })
+    this.whenOver(() => signal.removeEventListener('abort', end))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cancel()
+    await new Promise<void>((resolve) => this.whenOver(resolve))
   }
 }

@@ -1,6 +1,7 @@
 /** The arithmetic of a subscription: its options, and how a message of events is cut into batches and asks. Pure. */
 
 import { RunnerError } from '../host/errors.ts'
+import { shown } from '../process/mistakes.ts'
 
 const CANCEL_MODES = ['permanent', 'transient', 'temporary'] as const
 const DEFAULT_MAX_DEMAND = 1000
@@ -44,18 +45,21 @@ export function parseSubscriptionOptions(request: SubscriptionRequest): Subscrip
   const minDemand = request.minDemand ?? Math.floor(maxDemand / 2)
   const cancel = request.cancel ?? 'permanent'
   if (!Number.isInteger(maxDemand) || maxDemand < 1) {
-    throw badOption(`maxDemand must be an integer >= 1, not ${String(maxDemand)}`)
+    throw badSubscriptionOption(`maxDemand must be an integer >= 1, not ${shown(maxDemand)}`)
   }
   if (!Number.isInteger(minDemand) || minDemand < 0 || minDemand >= maxDemand) {
-    throw badOption(`minDemand must be an integer from 0 to ${maxDemand - 1} (maxDemand - 1), not ${String(minDemand)}`)
+    throw badSubscriptionOption(
+      `minDemand must be an integer from 0 to ${maxDemand - 1} (maxDemand - 1), not ${shown(minDemand)}`,
+    )
   }
   if (!CANCEL_MODES.includes(cancel)) {
-    throw badOption(`cancel must be one of ${CANCEL_MODES.join(', ')}, not ${String(cancel)}`)
+    throw badSubscriptionOption(`cancel must be one of ${CANCEL_MODES.join(', ')}, not ${shown(cancel)}`)
   }
   return { ...options, maxDemand, minDemand, cancel }
 }
 
-function badOption(mistake: string): RunnerError {
+/** The refusal of a subscription's option. */
+export function badSubscriptionOption(mistake: string): RunnerError {
   return new RunnerError('ERR_BAD_OPTIONS', `bad subscription option: ${mistake}`)
 }
 

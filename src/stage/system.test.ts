@@ -97,9 +97,9 @@ describe('calls', () => {
   it('answers with the reply, after the events were dispatched', async () => {
     const { system } = quietSystem()
     const ref = await system.start(answering)
-    expect(await ref.call<string>('now')).toBe('done')
+    expect(await ref.call('now')).toBe('done')
     expect(await ref.estimateBufferedCount()).toBe(2)
-    expect(await ref.call<string>('early')).toBe('early')
+    expect(await ref.call('early')).toBe('early')
   })
 
   it('fails after the timeout and drops a later answer', async () => {

@@ -2,8 +2,10 @@
 
 import { nodeHost, type Host } from '../host/host.ts'
 import type { ExitReason } from '../process/exit-reason.ts'
-import { processOf, type ProcessRef } from '../process/ref.ts'
-import { Runtime, type Definition, type StartOptions } from '../process/runtime.ts'
+import { refuse, shown, unknownOptions } from '../process/mistakes.ts'
+import { ProcessHandle, processOf, type ProcessRef } from '../process/ref.ts'
+import type { Definition } from '../process/definition.ts'
+import { Runtime, type StartOptions } from '../process/runtime.ts'
 import type { SubscribeRequest } from './definition.ts'
 import { openSubscription } from './open-subscription.ts'
 import type { Replacement } from './protocol.ts'
@@ -22,13 +24,20 @@ export interface SystemOptions {
 export interface SubscribeCallOptions {
   /** Whether to resolve at once, without waiting for the consumer to have subscribed. Default: `false`. */
   readonly async?: boolean | undefined
+  /**
+   * Aborting it cancels the subscription with `shutdown`; a subscribe that is still waiting for the consumer rejects with the
+   * signal's reason.
+   */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A set of processes that know each other by name. An idle system does not keep the program alive. */
 export class System implements AsyncDisposable {
   readonly #runtime: Runtime
 
+  /** @throws `ERR_BAD_OPTIONS`. */
   constructor(options: SystemOptions = {}) {
+    refuse('a system', unknownOptions('a system', options, ['host']))
     this.#runtime = new Runtime(options.host ?? nodeHost())
   }
 
@@ -47,7 +56,7 @@ export class System implements AsyncDisposable {
    * ends a consumer with `noproc`, unless it is temporary: then it is over from the beginning.
    *
    * @throws `ERR_BAD_OPTIONS`; `ERR_NOT_A_CONSUMER`; `ERR_NOT_A_PRODUCER`; `ERR_AMBIGUOUS_PRODUCER` for a definition that runs
-   *   more than once; ExitError when the consumer is gone.
+   *   more than once; ExitError when the consumer is gone; the reason of an aborted signal.
    */
   subscribe<In>(
     consumer: ConsumerRef<In>,
@@ -80,9 +89,13 @@ export class System implements AsyncDisposable {
    * producer fails the stream (`permanent`, the default, whatever the reason; `transient`, unless the reason is clean) or just
    * ends its subscription; without any subscription left the stream ends.
    *
-   * @throws On reading: ExitError when a producer is lost or not there; the signal's reason; what {@link System.subscribe} throws.
+   * @throws `ERR_BAD_OPTIONS`; on reading: ExitError when a producer is lost or not there; the signal's reason; what {@link System.subscribe} throws.
    */
   stream<Item>(subscriptions: readonly SubscribeRequest<Item>[], options: StreamOptions = {}): EventStream<Item> {
+    refuse('a stream', [
+      ...(Array.isArray(subscriptions) ? [] : [`expected an array of subscriptions, got ${shown(subscriptions)}`]),
+      ...unknownOptions('a stream', options, ['signal', 'producers']),
+    ])
     return new SubscriptionStream(this, subscriptions, options)
   }
 
@@ -120,10 +133,20 @@ export class System implements AsyncDisposable {
     replaces: Replacement | undefined,
     options: SubscribeCallOptions = {},
   ): Promise<Subscription> {
+    const { async: isAsync = false, signal } = options
+    signal?.throwIfAborted()
+    refuse('a subscribe', [
+      ...unknownOptions('a subscribe', options, ['async', 'signal']),
+      ...(consumer instanceof ProcessHandle ? [] : [`expected a running consumer, got ${shown(consumer)}`]),
+    ])
     const process = processOf(consumer)
     const subscription = openSubscription(this.#runtime, process, request)
-    if (options.async === true) process.send({ type: 'subscribeTo', subscription, replaces, from: undefined })
-    else await process.ask((from) => ({ type: 'subscribeTo', subscription, replaces, from }))
+    if (isAsync) process.send({ type: 'subscribeTo', subscription, replaces, from: undefined })
+    const subscribed = isAsync
+      ? undefined
+      : process.ask((from) => ({ type: 'subscribeTo', subscription, replaces, from }), { signal })
+    if (signal !== undefined) subscription.endOn(signal)
+    await subscribed
     return subscription
   }
 }

@@ -57,17 +57,20 @@ export function collector<In>(
 /** A consumer that asks only when told: `start` it, then `ask`. */
 export class Asker<In> {
   readonly received: In[] = []
+  /** The same, message by message. */
+  readonly messages: (readonly In[])[] = []
   readonly definition: ConsumerDefinition<In>
   #ask: ((count: number) => void) | undefined
 
-  constructor(to: Source<In>) {
+  constructor(to: Source<In> | string, options: Omit<SubscribeRequest<In>, 'to'> = {}) {
     this.definition = consumer<In>(() => ({
-      subscribeTo: [{ to, cancel: 'temporary' }],
+      subscribeTo: [{ cancel: 'temporary', ...options, to }],
       handleSubscribe: (_role, _options, subscription) => {
         this.#ask = (count) => subscription.ask(count)
         return 'manual'
       },
       handleEvents: (events) => {
+        this.messages.push(events)
         this.received.push(...events)
       },
     }))

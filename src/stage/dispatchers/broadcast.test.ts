@@ -44,7 +44,10 @@ describe('broadcastDispatcher', () => {
 
   it('refuses a selector that is no function', () => {
     const step = dispatcher.subscribe(dispatcher.init(), subscription(1, { selector: 5 }))
-    expect(step).toEqual({ refused: 'bad_selector', log: { level: 'error', code: 'bad_selector', args: [5] } })
+    expect(step).toEqual({
+      refused: 'bad_selector',
+      log: { level: 'error', code: 'bad_selector', args: [5], message: 'selector must be a function, not 5' },
+    })
   })
 
   it('says how many events a selector left out', () => {

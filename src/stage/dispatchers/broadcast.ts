@@ -6,7 +6,8 @@
  *     waiting: the common demand that is not yet met = what an emission may still hand out
  */
 
-import type { ExitReason } from '../../process/exit-reason.ts'
+import { reasonOf, type ExitReason } from '../../process/exit-reason.ts'
+import { shown } from '../../process/mistakes.ts'
 import type { Subscription } from '../subscription-link.ts'
 import type { Delivery, DemandStep, Dispatcher, DispatchStep, SubscribeStep } from './dispatcher.ts'
 
@@ -31,7 +32,8 @@ export interface BroadcastState {
  *
  * A stage can subscribe once; a second subscription is refused with `already_subscribed`, which stops nobody. The subscription
  * option `selector`, a function from event to boolean, gives its consumer the events it is true for; what was left out is asked
- * for again on the consumer's behalf. A selector that is no function is refused with `bad_selector`.
+ * for again on the consumer's behalf. A selector that is no function is refused with `bad_selector`; one that throws loses its
+ * consumer the subscription, with that error.
  */
 export function broadcastDispatcher<Event>(): Dispatcher<Event, BroadcastState> {
   return {
@@ -47,16 +49,17 @@ export function broadcastDispatcher<Event>(): Dispatcher<Event, BroadcastState> 
 function subscribe(state: BroadcastState, subscription: Subscription): SubscribeStep<BroadcastState> {
   const { selector } = subscription.options
   const isKnown = state.entries.some((entry) => entry.subscription.consumer.id === subscription.consumer.id)
-  if (isKnown) return refusal('already_subscribed', [])
-  if (selector !== undefined && typeof selector !== 'function') return refusal('bad_selector', [selector])
+  if (isKnown) return refusal('already_subscribed', [], 'a stage subscribes to a broadcast once')
+  if (selector !== undefined && typeof selector !== 'function')
+    return refusal('bad_selector', [selector], `selector must be a function, not ${shown(selector)}`)
   const entries = state.entries.map((entry) => ({ ...entry, surplus: entry.surplus + state.waiting }))
   // A function is called with what it is meant for: an event. What it answers is taken as true or false.
   const wanted = selector as Entry['selector']
   return { state: { entries: [...entries, { subscription, surplus: 0, selector: wanted }], waiting: 0 } }
 }
 
-function refusal(code: ExitReason & string, args: readonly unknown[]): SubscribeStep<BroadcastState> {
-  return { refused: code, log: { level: 'error', code, args } }
+function refusal(code: ExitReason & string, args: readonly unknown[], message: string): SubscribeStep<BroadcastState> {
+  return { refused: code, log: { level: 'error', code, args, message } }
 }
 
 function ask<Event>(
@@ -100,6 +103,11 @@ function dispatch<Event>(state: BroadcastState, events: readonly Event[]): Dispa
 
 function delivery<Event>({ subscription, selector }: Entry, events: readonly Event[]): Delivery<Event> {
   if (selector === undefined) return { subscription, events }
-  const selected = events.filter((event) => selector(event))
-  return { subscription, events: selected, withheld: events.length - selected.length }
+  try {
+    const selected = events.filter((event) => selector(event))
+    return { subscription, events: selected, withheld: events.length - selected.length }
+  } catch (error) {
+    // The consumer's mistake: it loses its subscription, and nobody else loses anything.
+    return { subscription, events: [], refused: reasonOf(error) }
+  }
 }

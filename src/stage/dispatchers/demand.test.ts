@@ -72,6 +72,21 @@ describe('demandDispatcher', () => {
     expect(state).toEqual(before)
   })
 
+  it('shuffles its consumers once, before the first dispatch, if told to', () => {
+    const chances = [0.7, 0.1, 0.4]
+    const shuffling = demandDispatcher<number>({ shuffleOnFirstDispatch: () => chances.shift() ?? 0 })
+    const names = ['a', 'b', 'c', 'without demand'].map((name) => ({ name }) as unknown as Subscription)
+    let state = shuffling.init()
+    for (const subscription of names) {
+      const step = shuffling.subscribe(state, subscription)
+      if ('state' in step) ({ state } = step)
+    }
+    for (const subscription of names.slice(0, 3)) ({ state } = shuffling.ask(state, subscription, 2))
+    const first = shuffling.dispatch(state, [1, 2, 3, 4, 5, 6])
+    expect(first.deliveries.map(({ subscription }) => subscription)).toEqual([names[1], names[2], names[0]])
+    expect([chances, first.state.chance, first.leftovers]).toEqual([[], undefined, []])
+  })
+
   it('refuses a maxDemand that is no integer >= 1', () => {
     expect(() => demandDispatcher({ maxDemand: 0 })).toThrow('maxDemand must be an integer >= 1 or Infinity, not 0')
   })

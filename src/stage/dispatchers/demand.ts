@@ -3,7 +3,7 @@
  * equal demand take turns when events come singly.
  */
 
-import { RunnerError } from '../../host/errors.ts'
+import { notABound, notAFunction, refuse, unknownOptions } from '../../process/mistakes.ts'
 import type { Subscription } from '../subscription-link.ts'
 import type { Delivery, DemandStep, Dispatcher, DispatchStep } from './dispatcher.ts'
 
@@ -22,6 +22,8 @@ export interface DemandState {
   readonly total: number
   /** The largest ask that is no surprise: an option, or the first ask there was. */
   readonly expected: number | undefined
+  /** Chance, until the first dispatch has shuffled the consumers by it. */
+  readonly chance: (() => number) | undefined
 }
 
 /** Options of {@link demandDispatcher}. */
@@ -31,6 +33,11 @@ export interface DemandDispatcherOptions {
    * first ask.
    */
   readonly maxDemand?: number | undefined
+  /**
+   * Chance, such as `Math.random`: the consumers are shuffled once, before the first dispatch, so that several producers do not
+   * all begin with the same one. Default: they are not.
+   */
+  readonly shuffleOnFirstDispatch?: (() => number) | undefined
 }
 
 /**
@@ -39,15 +46,14 @@ export interface DemandDispatcherOptions {
  * @throws `ERR_BAD_OPTIONS` when `maxDemand` is neither an integer >= 1 nor `Infinity`.
  */
 export function demandDispatcher<Event>(options: DemandDispatcherOptions = {}): Dispatcher<Event, DemandState> {
-  const { maxDemand } = options
-  if (maxDemand !== undefined && !isBound(maxDemand)) {
-    throw new RunnerError(
-      'ERR_BAD_OPTIONS',
-      `demandDispatcher: maxDemand must be an integer >= 1 or Infinity, not ${maxDemand}`,
-    )
-  }
+  const { maxDemand, shuffleOnFirstDispatch } = options
+  refuse('demandDispatcher', [
+    ...unknownOptions('a demandDispatcher', options, ['maxDemand', 'shuffleOnFirstDispatch']),
+    ...(maxDemand === undefined ? [] : notABound('maxDemand', maxDemand, 1)),
+    ...(shuffleOnFirstDispatch === undefined ? [] : notAFunction('shuffleOnFirstDispatch', shuffleOnFirstDispatch)),
+  ])
   return {
-    init: () => ({ entries: [], total: 0, expected: maxDemand }),
+    init: () => ({ entries: [], total: 0, expected: maxDemand, chance: shuffleOnFirstDispatch }),
     subscribe: (state, subscription) => ({
       state: { ...state, entries: [...state.entries, { subscription, demand: 0 }] },
     }),
@@ -58,29 +64,26 @@ export function demandDispatcher<Event>(options: DemandDispatcherOptions = {}): 
   }
 }
 
-function isBound(maxDemand: number): boolean {
-  return (Number.isInteger(maxDemand) || maxDemand === Number.POSITIVE_INFINITY) && maxDemand >= 1
-}
-
 function cancel<Event>(state: DemandState, subscription: Subscription): DemandStep<Event, DemandState> {
-  const { entries, expected } = state
+  const { entries } = state
   const entry = entries.find((other) => other.subscription === subscription)
   const remaining = entries.filter((other) => other !== entry)
-  return { state: { entries: remaining, total: state.total - (entry?.demand ?? 0), expected } }
+  return { state: { ...state, entries: remaining, total: state.total - (entry?.demand ?? 0) } }
 }
 
 function ask<Event>(state: DemandState, subscription: Subscription, count: number): DemandStep<Event, DemandState> {
   const expected = state.expected ?? count
   const at = state.entries.findIndex((entry) => entry.subscription === subscription)
   const demand = (state.entries[at]?.demand ?? 0) + count
-  const next = { entries: moved(state.entries, at, { subscription, demand }), total: state.total + count, expected }
+  const entries = moved(state.entries, at, { subscription, demand })
+  const next = { entries, total: state.total + count, expected, chance: state.chance }
   if (count <= expected) return { state: next }
   return { state: next, log: { level: 'warn', code: 'demand_over_max', args: [expected, count] } }
 }
 
 function dispatch<Event>(state: DemandState, events: readonly Event[]): DispatchStep<Event, DemandState> {
   const deliveries: Delivery<Event>[] = []
-  let { entries } = state
+  let entries = state.chance === undefined ? state.entries : shuffled(state.entries, state.chance)
   let taken = 0
   for (let first = entries[0]; first !== undefined; first = entries[0]) {
     const count = Math.min(first.demand, events.length - taken)
@@ -92,7 +95,14 @@ function dispatch<Event>(state: DemandState, events: readonly Event[]): Dispatch
     taken += count
   }
   const leftovers = taken === events.length ? NONE : events.slice(taken)
-  return { state: { entries, total: state.total - taken, expected: state.expected }, deliveries, leftovers }
+  const next = { entries, total: state.total - taken, expected: state.expected, chance: undefined }
+  return { state: next, deliveries, leftovers }
+}
+
+/** In any order, but those without demand last: they get nothing before they ask. */
+function shuffled(entries: readonly Entry[], chance: () => number): readonly Entry[] {
+  const drawn = entries.map((entry) => ({ entry, at: entry.demand === 0 ? 1 : chance() }))
+  return drawn.toSorted((one, other) => one.at - other.at).map(({ entry }) => entry)
 }
 
 const NONE: readonly never[] = []

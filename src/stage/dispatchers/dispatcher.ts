@@ -21,6 +21,8 @@ export interface Delivery<Event> {
    * consumer's behalf, as a message to itself. With no events left, nothing is sent. Default: 0.
    */
   readonly withheld?: number
+  /** Why the stage is to cancel this consumer's subscription; with it, nothing is sent. Default: it goes on. */
+  readonly refused?: ExitReason
 }
 
 /** What a change of demand leads to. */
@@ -37,6 +39,8 @@ export interface DispatcherLog {
   readonly level: LogLevel
   readonly code: string
   readonly args: readonly unknown[]
+  /** The same in a sentence, where code and arguments are not enough. */
+  readonly message?: string
 }
 
 /** What became of emitted events. */

@@ -10,6 +10,7 @@
 
 import { fnv1a } from '../../host/fnv1a.ts'
 import { RunnerError } from '../../host/errors.ts'
+import { shown, unknownOptions } from '../../process/mistakes.ts'
 import type { Subscription } from '../subscription-link.ts'
 import type { Delivery, DemandStep, Dispatcher, DispatchStep, SubscribeStep } from './dispatcher.ts'
 
@@ -59,12 +60,13 @@ export interface PartitionState<Event> {
 export function partitionDispatcher<Event, Key extends PartitionKey = number>(
   options: PartitionDispatcherOptions<Event, Key>,
 ): Dispatcher<Event, PartitionState<Event>> {
+  const [unknown] = unknownOptions('a partitionDispatcher', options, ['partitions', 'hash', 'onCancel'])
+  if (unknown !== undefined) throw bad(unknown)
   const keys = checkedKeys(options.partitions)
   const { onCancel = 'keep' } = options
-  if (onCancel !== 'keep' && onCancel !== 'drop')
-    throw bad(`onCancel must be 'keep' or 'drop', not ${String(onCancel)}`)
+  if (onCancel !== 'keep' && onCancel !== 'drop') throw bad(`onCancel must be 'keep' or 'drop', not ${shown(onCancel)}`)
   const hash = options.hash ?? defaultHash(options.partitions)
-  if (typeof hash !== 'function') throw bad(`hash must be a function, not ${String(hash)}`)
+  if (typeof hash !== 'function') throw bad(`hash must be a function, not ${shown(hash)}`)
   return {
     init: () => ({
       partitions: new Map(keys.map((key) => [key, { subscription: undefined, demand: 0, queue: [] }])),
@@ -92,7 +94,7 @@ function checkedKeys(partitions: unknown): readonly PartitionKey[] {
     partitions.length > 0 &&
     new Set<unknown>(partitions).size === partitions.length &&
     partitions.every((key) => typeof key === 'string' || typeof key === 'number')
-  if (!isList) throw bad(`partitions must be an integer >= 1 or a list of different names, not ${String(partitions)}`)
+  if (!isList) throw bad(`partitions must be an integer >= 1 or a list of different names, not ${shown(partitions)}`)
   return partitions
 }
 
@@ -110,12 +112,17 @@ function subscribe<Event>(
   const key = partition as PartitionKey
   const found = state.partitions.get(key)
   if (found === undefined) {
-    return { refused: 'bad_partition', log: { level: 'error', code: 'bad_partition', args: [partition] } }
+    const known = [...state.partitions.keys()].map(shown).join(', ')
+    return refusal('bad_partition', partition, `partition must be one of ${known}, not ${shown(partition)}`)
   }
   if (found.subscription !== undefined) {
-    return { refused: 'partition_taken', log: { level: 'error', code: 'partition_taken', args: [partition] } }
+    return refusal('partition_taken', partition, `partition ${shown(partition)} has a consumer; each has one`)
   }
   return { state: { ...state, partitions: replaced(state.partitions, key, { ...found, subscription }) } }
+}
+
+function refusal(code: string, partition: unknown, message: string): SubscribeStep<never> {
+  return { refused: code, log: { level: 'error', code, args: [partition], message } }
 }
 
 function replaced<Event>(
@@ -220,6 +227,6 @@ function unknownPartition<Event>(choice: unknown, state: PartitionState<Event>):
   const known = [...state.partitions.keys()].join(', ')
   return new RunnerError(
     'ERR_BAD_RETURN',
-    `the hash of a partitionDispatcher answered ${JSON.stringify(choice) ?? String(choice)}; it must answer one of ${known}, or null`,
+    `the hash of a partitionDispatcher answered ${shown(choice)}; it must answer one of ${known}, or null`,
   )
 }

@@ -2,6 +2,7 @@
 
 import type { Writable } from 'node:stream'
 
+import { notAFunction, refuse, unknownOptions } from '../../process/mistakes.ts'
 import type { AccepterOptions } from '../callbacks.ts'
 import { consumer, type ConsumerDefinition } from '../definition.ts'
 import { endWithSources } from '../ready-made/end-with-sources.ts'
@@ -18,8 +19,14 @@ export interface IntoWritableOptions<In> extends AccepterOptions<In> {
  * Writes events into a stream of Node.js or of the web. The next events are asked for when the stream has taken these, so
  * `maxDemand` bounds what is on its way. When the last source has ended cleanly it ends the stream, waits until all is flushed,
  * and ends with `normal`. An error of the stream ends the stage with it; a stage that ends otherwise destroys the stream.
+ *
+ * @throws `ERR_BAD_OPTIONS`.
  */
 export function intoWritable<In>(options: IntoWritableOptions<In>): ConsumerDefinition<In> {
+  refuse('intoWritable', [
+    ...unknownOptions('intoWritable', options, ['open', 'subscribeTo']),
+    ...notAFunction('open', options.open),
+  ])
   return consumer<In>((self) => {
     const target = writeTarget(options.open())
     tieTogether(self, target)

@@ -4,6 +4,7 @@ import { Duplex } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type { TransformStream } from 'node:stream/web'
 
+import { notAFunction, refuse } from '../../process/mistakes.ts'
 import type { AccepterOptions, EmitterOptions } from '../callbacks.ts'
 import { producerConsumer, type ProducerConsumerDefinition } from '../definition.ts'
 import { endWithSources } from '../ready-made/end-with-sources.ts'
@@ -26,11 +27,14 @@ export interface ThroughTransformOptions<In, Out> extends AccepterOptions<In>, E
  * Sends events through a transform. Events are written only while somebody downstream has demand, and the next ones are asked
  * for when the transform has taken these. When the last source has ended cleanly, the transform is ended and what it still gives
  * goes on. An error of the transform ends the stage with it.
+ *
+ * @throws `ERR_BAD_OPTIONS`.
  */
 export function throughTransform<In, Out>(
   options: ThroughTransformOptions<In, Out>,
 ): ProducerConsumerDefinition<In, Out> {
   const { open, ...stage } = options
+  refuse('throughTransform', notAFunction('open', open))
   return producerConsumer<In, Out>((self) => {
     const opened = open()
     // Nothing but a TransformStream has these two sides; Node.js checks it.

@@ -9,9 +9,9 @@
  */
 
 import type { Timer } from '../../host/host.ts'
+import { notAFunction, notAnInteger, refuse } from '../../process/mistakes.ts'
 import type { AccepterOptions, EmitterOptions } from '../callbacks.ts'
 import { producerConsumer, type ProducerConsumerDefinition } from '../definition.ts'
-import { checkIntegers } from './check-integers.ts'
 import { endWithSources } from './end-with-sources.ts'
 
 /** Why a batch was emitted: it was full, its time was up, or the last source ended. */
@@ -45,7 +45,11 @@ export function batcher<In, Key = undefined>(
   options: BatcherOptions<In, Key>,
 ): ProducerConsumerDefinition<In, EventBatch<In, Key>> {
   const { size, withinMs, keyOf, ...stage } = options
-  checkIntegers('batcher', { size, withinMs }, 1)
+  refuse('batcher', [
+    ...notAnInteger('size', size, 1),
+    ...notAnInteger('withinMs', withinMs, 1),
+    ...(keyOf === undefined ? [] : notAFunction('keyOf', keyOf)),
+  ])
   // Without `keyOf` the type parameter is `undefined`.
   const keyed = keyOf ?? ((): Key => undefined as Key)
   return producerConsumer<In, EventBatch<In, Key>>((self) => {

@@ -9,10 +9,10 @@
  */
 
 import type { Caller } from '../../process/call.ts'
+import { notAnInteger, refuse, shown, unknownOptions } from '../../process/mistakes.ts'
 import type { EmitterOptions } from '../callbacks.ts'
 import { producer, type ProducerDefinition } from '../definition.ts'
 import type { ProducerRef } from '../stage-ref.ts'
-import { checkIntegers } from './check-integers.ts'
 
 /** Options of a {@link bufferingProducer}. */
 export interface BufferingProducerOptions<Out> extends Pick<EmitterOptions<Out>, 'dispatcher'> {
@@ -33,7 +33,10 @@ export interface PushOptions {
  */
 export function bufferingProducer<Out>(options: BufferingProducerOptions<Out> = {}): ProducerDefinition<Out> {
   const { capacity = 1000, dispatcher } = options
-  checkIntegers('bufferingProducer', { capacity }, 0)
+  refuse('bufferingProducer', [
+    ...unknownOptions('a bufferingProducer', options, ['capacity', 'dispatcher']),
+    ...notAnInteger('capacity', capacity, 0),
+  ])
   return producer<Out>((self) => {
     let queue: Out[] = []
     let wanted = 0
@@ -79,13 +82,15 @@ export function bufferingProducer<Out>(options: BufferingProducerOptions<Out> = 
 /**
  * Gives events to a running {@link bufferingProducer}; resolves when all of them have found room.
  *
- * @throws ExitError, as a rejection, when the producer is gone; the reason of an aborted signal.
+ * @throws ExitError, as a rejection, when the producer is gone; the reason of an aborted signal; `ERR_BAD_OPTIONS` when
+ *   `events` is no array.
  */
 export async function push<Out>(
   to: ProducerRef<Out>,
   events: readonly NoInfer<Out>[],
   options: PushOptions = {},
 ): Promise<void> {
+  refuse('push', Array.isArray(events) ? [] : [`events must be an array, not ${shown(events)}`])
   await to.call(events, { timeoutMs: Number.POSITIVE_INFINITY, signal: options.signal })
 }
 

@@ -4,6 +4,9 @@
  * ends with that error, and the events of the batch are lost; catch it in `lookUp` to let them go on as they are.
  */
 
+import { notAFunction, refuse } from '../../process/mistakes.ts'
+import { processOf } from '../../process/ref.ts'
+import { badReturn } from '../bad-return.ts'
 import type { AccepterOptions, EmitterOptions } from '../callbacks.ts'
 import { producerConsumer, type ProducerConsumerDefinition } from '../definition.ts'
 import { endWithSources } from './end-with-sources.ts'
@@ -22,17 +25,28 @@ export interface EnricherOptions<In, Key, Found, Out> extends AccepterOptions<In
   merge(event: In, found: Found | undefined): Out
 }
 
-/** Enriches events, in their order, with one call of `lookUp` per batch. Ends with its last source. */
+/**
+ * Enriches events, in their order, with one call of `lookUp` per batch. Ends with its last source.
+ *
+ * @throws `ERR_BAD_OPTIONS`.
+ */
 export function enricher<In, Key, Found, Out>(
   options: EnricherOptions<In, Key, Found, Out>,
 ): ProducerConsumerDefinition<In, Out> {
   const { keyOf, lookUp, merge, ...stage } = options
+  refuse('enricher', [
+    ...notAFunction('keyOf', keyOf),
+    ...notAFunction('lookUp', lookUp),
+    ...notAFunction('merge', merge),
+  ])
   return producerConsumer<In, Out>((self) => ({
     ...stage,
     ...endWithSources(self, { subscribeTo: stage.subscribeTo }),
     handleEvents: async (events) => {
       const keys = events.map((event) => keyOf(event))
       const found = await lookUp([...new Set(keys)], self.signal)
+      if (!(found instanceof Map))
+        throw badReturn('lookUp', processOf(self.ref).title, found, 'a Map of what was found')
       // `keys` has one entry for each event.
       return events.map((event, index) => merge(event, found.get(keys[index] as Key)))
     },

@@ -1,5 +1,6 @@
 /** A stage that lets some events through. Only what it emits counts against demand, so it takes as many as it needs. */
 
+import { notAFunction, refuse } from '../../process/mistakes.ts'
 import type { AccepterOptions, EmitterOptions } from '../callbacks.ts'
 import { producerConsumer, type ProducerConsumerDefinition } from '../definition.ts'
 import { endWithSources } from './end-with-sources.ts'
@@ -10,9 +11,14 @@ export interface FilterOptions<In> extends AccepterOptions<In>, EmitterOptions<I
   keep(event: In): boolean
 }
 
-/** Lets through the events that `keep` says yes to, in their order. Ends with its last source. */
+/**
+ * Lets through the events that `keep` says yes to, in their order. Ends with its last source.
+ *
+ * @throws `ERR_BAD_OPTIONS`.
+ */
 export function filter<In>(options: FilterOptions<In>): ProducerConsumerDefinition<In, In> {
   const { keep, ...stage } = options
+  refuse('filter', notAFunction('keep', keep))
   return producerConsumer<In, In>((self) => ({
     ...stage,
     ...endWithSources(self, { subscribeTo: stage.subscribeTo }),

@@ -4,10 +4,10 @@
  */
 
 import { fnv1a } from '../../host/fnv1a.ts'
+import { notAFunction, notAnInteger, refuse } from '../../process/mistakes.ts'
 import type { AccepterOptions, EmitterOptions } from '../callbacks.ts'
 import { producerConsumer, type ProducerConsumerDefinition } from '../definition.ts'
 import { partitionDispatcher } from '../dispatchers/partition.ts'
-import { checkIntegers } from './check-integers.ts'
 import { endWithSources } from './end-with-sources.ts'
 
 /** Options of {@link partitionByKey}. */
@@ -27,7 +27,7 @@ export interface PartitionByKeyOptions<In>
  */
 export function partitionByKey<In>(options: PartitionByKeyOptions<In>): ProducerConsumerDefinition<In, In> {
   const { partitions, keyOf, ...stage } = options
-  checkIntegers('partitionByKey', { partitions }, 1)
+  refuse('partitionByKey', [...notAnInteger('partitions', partitions, 1), ...notAFunction('keyOf', keyOf)])
   return producerConsumer<In, In>((self) => ({
     ...stage,
     dispatcher: partitionDispatcher<In>({ partitions, hash: (event) => fnv1a(String(keyOf(event))) % partitions }),

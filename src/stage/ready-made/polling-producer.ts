@@ -9,9 +9,11 @@
  */
 
 import type { Timer } from '../../host/host.ts'
+import { notAFunction, notAnInteger, refuse } from '../../process/mistakes.ts'
+import { processOf } from '../../process/ref.ts'
+import { badReturn } from '../bad-return.ts'
 import type { EmitterOptions } from '../callbacks.ts'
 import { producer, type ProducerDefinition } from '../definition.ts'
-import { checkIntegers } from './check-integers.ts'
 
 /** Options of a {@link pollingProducer}. */
 export interface PollingProducerOptions<Out> extends EmitterOptions<Out> {
@@ -33,7 +35,7 @@ export interface PollingProducerOptions<Out> extends EmitterOptions<Out> {
  */
 export function pollingProducer<Out>(options: PollingProducerOptions<Out>): ProducerDefinition<Out> {
   const { intervalMs, poll, ...emitter } = options
-  checkIntegers('pollingProducer', { intervalMs }, 1)
+  refuse('pollingProducer', [...notAnInteger('intervalMs', intervalMs, 1), ...notAFunction('poll', poll)])
   return producer<Out>((self) => {
     let wanted = 0
     let timer: Timer | undefined
@@ -41,6 +43,7 @@ export function pollingProducer<Out>(options: PollingProducerOptions<Out>): Prod
       timer?.cancel()
       timer = undefined
       const events = await poll(wanted, self.signal)
+      if (!Array.isArray(events)) throw badReturn('poll', processOf(self.ref).title, events, 'an array of events')
       wanted = Math.max(0, wanted - events.length)
       if (wanted > 0) timer = self.infoAfter(intervalMs, 'look')
       return events

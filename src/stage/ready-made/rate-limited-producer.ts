@@ -5,9 +5,11 @@
  * unused allowance is not saved up. Demand beyond the allowance is remembered. There is one timer, and none while nobody asks.
  */
 
+import { notAFunction, notAnInteger, refuse } from '../../process/mistakes.ts'
+import { processOf } from '../../process/ref.ts'
+import { badReturn } from '../bad-return.ts'
 import type { EmitterOptions } from '../callbacks.ts'
 import { producer, type ProducerDefinition } from '../definition.ts'
-import { checkIntegers } from './check-integers.ts'
 
 /** Options of a {@link rateLimitedProducer}. */
 export interface RateLimitedProducerOptions<Out> extends EmitterOptions<Out> {
@@ -29,7 +31,11 @@ export interface RateLimitedProducerOptions<Out> extends EmitterOptions<Out> {
  */
 export function rateLimitedProducer<Out>(options: RateLimitedProducerOptions<Out>): ProducerDefinition<Out> {
   const { limit, intervalMs, produce, ...emitter } = options
-  checkIntegers('rateLimitedProducer', { limit, intervalMs }, 1)
+  refuse('rateLimitedProducer', [
+    ...notAnInteger('limit', limit, 1),
+    ...notAnInteger('intervalMs', intervalMs, 1),
+    ...notAFunction('produce', produce),
+  ])
   return producer<Out>((self) => {
     let wanted = 0
     let allowed = limit
@@ -40,6 +46,7 @@ export function rateLimitedProducer<Out>(options: RateLimitedProducerOptions<Out
       if (!isWaiting) self.infoAfter(intervalMs, 'nextInterval')
       isWaiting = true
       const events = await produce(count)
+      if (!Array.isArray(events)) throw badReturn('produce', processOf(self.ref).title, events, 'an array of events')
       wanted -= Math.min(count, events.length)
       // What came short is not tried again before the next interval.
       allowed = events.length < count ? 0 : allowed - count

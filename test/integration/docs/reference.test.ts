@@ -151,6 +151,7 @@ describe('docs/stage-options.md', () => {
 
   it.each([
     ['src/stage/subscription.ts', 'SubscriptionRequest', 'Subscriptions', 0],
+    ['src/stage/system.ts', 'SubscribeCallOptions', 'Subscriptions', 1],
     ['src/stage/callbacks.ts', 'EmitterOptions ProducerCallbacks', 'Stages that emit', 0],
     ['src/process/runtime.ts', 'StartOptions', 'Starts', 0],
     ['src/process/call.ts', 'CallOptions', 'Calls', 0],
@@ -163,6 +164,7 @@ describe('docs/stage-options.md', () => {
     ['src/stage/ready-made/batcher.ts', 'BatcherOptions', 'Ready-made stages', 3],
     ['src/stage/ready-made/partition-by-key.ts', 'PartitionByKeyOptions', 'Ready-made stages', 4],
     ['src/stage/interop/to-readable.ts', 'ReadOptions', 'Ready-made stages', 5],
+    ['src/stage/interop/to-writable.ts', 'WriteOptions', 'Ready-made stages', 5],
     ['src/stage/dispatchers/demand.ts', 'DemandDispatcherOptions', 'Dispatchers', 0],
     ['src/stage/dispatchers/partition.ts', 'PartitionDispatcherOptions', 'Dispatchers', 1],
     ['src/stage/iterables.ts', 'FromIterableOptions FromAsyncIterableOptions', 'Iterables', 0],
