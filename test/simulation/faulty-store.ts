@@ -198,7 +198,8 @@ class Wire {
   async #carryOut<V extends CoreVerb>(verb: V, args: VerbArgs<V>, claim: number): Promise<VerbAnswer<V>> {
     const { machine, database } = this.#options
     // One that nobody waits for any more may come behind its successor, whose answer is on its way.
-    if (verb === 'claimJobs' && claim === this.#claims) await this.#giveBackUndelivered((args as VerbArgs<'claimJobs'>)[0].node)
+    if (verb === 'claimJobs' && claim === this.#claims)
+      await this.#giveBackUndelivered((args as VerbArgs<'claimJobs'>)[0].node)
     // The verb and its arguments belong together, as the signature of this method says.
     const run = this.#store[verb] as (...args: unknown[]) => Promise<VerbAnswer<V>>
     const answer = await run.apply(this.#store, args as unknown[])
