@@ -29,10 +29,10 @@ const postgres18 = 'test/support/postgres-18.setup.ts'
 /** @type {readonly VitestSuite[]} */
 export const vitestSuites = [
   { name: 'layers', in: layersTest, testTimeoutMs: 10_000, limitMs: 60_000, workers: 1, quick: true },
-  { name: 'unit', in: 'src', testTimeoutMs: 5_000, limitMs: 120_000, workers: 2, quick: true },
+  { name: 'unit', in: 'src', testTimeoutMs: 20_000, limitMs: 240_000, workers: 2, quick: true },
   { name: 'scripts', in: 'scripts', testTimeoutMs: 30_000, limitMs: 120_000, workers: 2 },
-  { name: 'bench', in: 'bench', testTimeoutMs: 5_000, limitMs: 60_000, workers: 1 },
-  { name: 'harness', in: 'chaos', testTimeoutMs: 5_000, limitMs: 60_000, workers: 1 },
+  { name: 'bench', in: 'bench', testTimeoutMs: 20_000, limitMs: 60_000, workers: 1 },
+  { name: 'harness', in: 'chaos', testTimeoutMs: 20_000, limitMs: 60_000, workers: 1 },
   { name: 'golden', in: 'test/golden', testTimeoutMs: 10_000, limitMs: 120_000, workers: 2 },
   { name: 'property', in: 'test/property', testTimeoutMs: 60_000, limitMs: 240_000, workers: 2 },
   { name: 'simulation', in: 'test/simulation', testTimeoutMs: 60_000, limitMs: 240_000, workers: 2 },
