@@ -14,6 +14,8 @@ import { conduct } from './run.ts'
 import type { StoreName } from './profiles.ts'
 
 await main()
+// Node.js may wait for ever for the handles of sockets that were reset while they were opened.
+process.exit()
 
 async function main(): Promise<void> {
   let args: ChaosArguments
