@@ -16,21 +16,29 @@ import { conduct } from '../../chaos/run.ts'
 
 const SEED = 1
 
+async function run(seed: number, store: StoreName) {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-chaos-journals-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
+  const profile = PROFILES['ci']
+  if (profile === undefined) throw new Error('there is no profile ci')
+  const evidence = await conduct({ seed, profile, store, build: BUILD, folder, say: () => {} })
+  const report = reportOf(evidence, judge(evidence))
+  console.log(markdownOf(report))
+  expect(report.violations).toEqual([])
+  return report
+}
+
 it.each<StoreName>(['sqlite', 'postgres'])(
   'nothing is lost and nothing is doubled under chaos on %s',
   async (store) => {
-    const folder = mkdtempSync(join(tmpdir(), 'millrace-chaos-journals-'))
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
-    const profile = PROFILES['ci']
-    if (profile === undefined) throw new Error('there is no profile ci')
-    const evidence = await conduct({ seed: SEED, profile, store, build: BUILD, folder, say: () => {} })
-    const report = reportOf(evidence, judge(evidence))
-    console.log(markdownOf(report))
-    expect(report.violations).toEqual([])
+    const first = await run(SEED, store)
+    // On a machine that has no time for it, too little happens to prove anything.
+    const report = first.tooLittle.length === 0 ? first : await run(SEED + 1, store)
     expect(report.tooLittle).toEqual([])
     expect(report.figures).toMatchObject({ lost: 0, effects: { missing: 0, doubled: 0 } })
     expect(report.figures.staleRefused).toBeGreaterThan(0)
   },
+  200_000,
 )
 
 /** Those that are caught within seconds; `npm run chaos -- --planted` runs all. */
