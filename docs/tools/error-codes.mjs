@@ -36,6 +36,8 @@ const STAGE_ERRORS = {
   ERR_NOT_A_PRODUCER: 'the stage emits no events',
   ERR_NO_HANDLER: 'the stage has no callback for calls',
   ERR_NULL_EVENT: 'a Node.js stream cannot carry the event `null`, which means its end; wrap the events',
+  ERR_PROBE_ENDED: 'the subscription of a probe has ended, or its stage is gone; the message says why',
+  ERR_PROBE_TIMEOUT: 'what a probe waited for did not come in time; the message says what was asked for and what came',
   ERR_SYSTEM_STOPPED: 'the system was stopped',
   ERR_THROWN: 'a callback threw something that is no Error',
   ERR_UNKNOWN_CHILD: 'the supervisor has no child of that id',

@@ -15,6 +15,7 @@
 
 import { unreachable } from '../host/errors.ts'
 import type { Host, LogLevel } from '../host/host.ts'
+import { BusyMeter, type BusyReading } from './busy-meter.ts'
 import { ExitError, reasonOf, type ExitReason } from './exit-reason.ts'
 import { DEFAULT_CALL_TIMEOUT_MS, PendingCall, type CallOptions } from './call.ts'
 import { Mailbox } from './mailbox.ts'
@@ -81,6 +82,8 @@ export class Process {
   readonly name: string | undefined
   readonly trapExits: boolean
   readonly parent: Process | undefined
+  /** When it was made, on the monotonic clock. */
+  readonly bornMs: number
   readonly #host: Host
   readonly #scheduler: Scheduler
   readonly #mailbox: Mailbox<Message> = new Mailbox()
@@ -90,6 +93,9 @@ export class Process {
   }
   readonly #links = new Set<Process>()
   readonly #watchers = new Set<(reason: ExitReason) => void>()
+  readonly #busyMeter = new BusyMeter()
+  /** Runs until the next one that is measured. */
+  #untilMeasured = 0
   #behaviour: Behaviour | undefined
   #ref: ProcessRef | undefined
   #onStarted: (() => void) | undefined
@@ -103,15 +109,13 @@ export class Process {
   #abort: AbortController | undefined
   readonly #onFulfilled = (): void => {
     if (!this.#isWaiting) return // killed meanwhile
-    this.#isWaiting = false
-    this.#isHandling = true
+    this.#wake()
     this.#handled()
     this.#resume()
   }
   readonly #onRejected = (error: unknown): void => {
     if (!this.#isWaiting) return // killed meanwhile
-    this.#isWaiting = false
-    this.#isHandling = true
+    this.#wake()
     this.#crash(error)
     this.#resume()
   }
@@ -124,6 +128,7 @@ export class Process {
     this.name = options.name
     this.trapExits = options.trapExits
     this.parent = options.parent
+    this.bornMs = host.clock.monotonic()
   }
 
   /** Gives the process its behaviour and its first turn; `onStarted` is called once, unless the process dies before. */
@@ -150,6 +155,11 @@ export class Process {
   /** Whether a callback runs or is waited for. */
   get isBusy(): boolean {
     return this.#isHandling || this.#isWaiting
+  }
+
+  /** How long it has been busy. */
+  get busy(): BusyReading {
+    return this.#busyMeter.reading()
   }
 
   /** Whether the process ends as soon as its running callback does; a behaviour starts nothing new then. */
@@ -292,6 +302,21 @@ export class Process {
 
   /** Called by the scheduler alone. */
   run(limit: number): number {
+    if (this.#untilMeasured === 0) return this.#runMeasured(limit)
+    this.#untilMeasured--
+    return this.#handleMail(limit)
+  }
+
+  #runMeasured(limit: number): number {
+    const startedMs = this.#scheduler.readClock()
+    const handled = this.#handleMail(limit)
+    // A wait is measured by itself, from the reading above.
+    const endedMs = this.#isWaiting ? startedMs : this.#scheduler.readClock()
+    this.#untilMeasured = this.#busyMeter.measured(startedMs, endedMs)
+    return handled
+  }
+
+  #handleMail(limit: number): number {
     this.#isQueued = false
     this.#isHandling = true
     let handled = 0
@@ -345,8 +370,16 @@ export class Process {
       return
     }
     this.#isWaiting = true
+    // Counted from the last reading of the clock: the callback began at most a few quick messages after it.
+    this.#busyMeter.beginWait(this.#scheduler.lastReadMs)
     this.#scheduler.enter()
     pending.then(this.#onFulfilled, this.#onRejected)
+  }
+
+  #wake(): void {
+    this.#busyMeter.endWait(this.#scheduler.wake())
+    this.#isWaiting = false
+    this.#isHandling = true
   }
 
   #resume(): void {

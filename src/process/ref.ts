@@ -3,7 +3,7 @@
 import { checkCallOptions, type CallOptions } from './call.ts'
 import type { ExitReason } from './exit-reason.ts'
 import type { Process } from './process.ts'
-import type { Scheduler } from './scheduler.ts'
+import type { Runtime } from './runtime.ts'
 
 /** A running process, or what is left of one. Every function but `call` is harmless when the process is gone. */
 export interface ProcessRef extends AsyncDisposable {
@@ -43,10 +43,11 @@ export interface ProcessRef extends AsyncDisposable {
 export class ProcessHandle implements ProcessRef {
   /** @internal */
   readonly process: Process
-  readonly #scheduler: Scheduler
+  /** @internal Where it runs. */
+  readonly runtime: Runtime
 
-  constructor(scheduler: Scheduler, process: Process) {
-    this.#scheduler = scheduler
+  constructor(runtime: Runtime, process: Process) {
+    this.runtime = runtime
     this.process = process
   }
 
@@ -91,7 +92,7 @@ export class ProcessHandle implements ProcessRef {
     let isWanted = true
     const unwatch = this.process.watch((reason) => {
       // In its own turn of the run queue: a death may happen in the middle of somebody's callback.
-      this.#scheduler.post(() => {
+      this.runtime.scheduler.post(() => {
         if (isWanted) this.#notify(callback, reason)
       })
     })
@@ -112,6 +113,12 @@ export class ProcessHandle implements ProcessRef {
       this.process.log('error', 'monitor_callback_threw', [error])
     }
   }
+}
+
+/** The system that a ref belongs to. */
+export function runtimeOf(ref: ProcessRef): Runtime {
+  // As in `processOf`.
+  return (ref as ProcessHandle).runtime
 }
 
 /** The process behind a ref. */

@@ -109,7 +109,7 @@ export class Runtime {
       })
       if (signal !== undefined) endOnAbort(process, signal)
       if (parent !== undefined) process.link(parent)
-      const { behaviour, ref } = spawnable.spawn(this, process, new ProcessHandle(this.scheduler, process))
+      const { behaviour, ref } = spawnable.spawn(this, process, new ProcessHandle(this, process))
       process.begin(behaviour, ref, () => {
         isStarted = true
         // A definition's phantom type says which ref its spawn makes.

@@ -12,6 +12,10 @@
  *
  * A process that waits for a promise is counted as busy and is not in the queue; the promise puts it back. The system is idle
  * when the queue is empty and nobody is busy. Nothing that is queued here may throw.
+ *
+ * The clock is read here alone, so that one reading serves many: the turn's budget, the time that processes were busy, and
+ * whoever wants to look at the system about once a second. Between `since` and `now` of such a look nothing ran: it is taken
+ * before what comes next, and a system in which nothing runs is not looked at.
  */
 
 import type { Clock } from '../host/host.ts'
@@ -31,6 +35,8 @@ const TURN_BUDGET_MESSAGES = 4096
 const SLICE = 4
 /** How many messages are handled between two looks at the clock. */
 const MESSAGES_PER_CLOCK_CHECK = 8
+/** How long it is from one look at the system to the next, at least. */
+const LOOK_EVERY_MS = 1000
 
 /** The run queue of one system. */
 export class Scheduler {
@@ -41,9 +47,14 @@ export class Scheduler {
   #turnMessages = 0
   #busy = 0
   #idleWaiters: (() => void)[] = []
+  #lastReadMs = Number.NEGATIVE_INFINITY
+  /** Whether nothing took time since the clock was read. */
+  #isJustRead = false
+  #nextLookMs = Number.NEGATIVE_INFINITY
+  #look: ((sinceMs: number, nowMs: number) => void) | undefined
   readonly #drain: () => void = () => this.#run()
   readonly #drainInNewTurn: () => void = () => {
-    this.#turnStartedMs = this.#clock.monotonic()
+    this.#turnStartedMs = this.readClock()
     this.#turnMessages = 0
     this.#run()
   }
@@ -73,8 +84,15 @@ export class Scheduler {
     this.#busy++
   }
 
+  /** A process goes on after a promise; answers the time. `leave` follows in the same turn. */
+  wake(): number {
+    this.#isJustRead = true
+    return this.readClock()
+  }
+
   /** A process stopped waiting for a promise. Whoever has mail has to be enqueued before. */
   leave(): void {
+    this.#isJustRead = false
     this.#busy--
     this.#settle()
   }
@@ -85,6 +103,27 @@ export class Scheduler {
       this.#idleWaiters.push(resolve)
       this.#settle()
     })
+  }
+
+  /** The time as it was read last: while processes run, no more than a few messages ago. */
+  get lastReadMs(): number {
+    return this.#lastReadMs
+  }
+
+  /** Reads the clock. */
+  readClock(): number {
+    const nowMs = this.#clock.monotonic()
+    if (nowMs >= this.#nextLookMs && this.#look !== undefined) {
+      this.#nextLookMs = nowMs + LOOK_EVERY_MS
+      this.#look(this.#lastReadMs, nowMs)
+    }
+    this.#lastReadMs = nowMs
+    return nowMs
+  }
+
+  /** Calls `look`, which must not throw, about once a second while anything runs. */
+  lookNowAndThen(look: (sinceMs: number, nowMs: number) => void): void {
+    this.#look = look
   }
 
   #settle(): void {
@@ -103,7 +142,8 @@ export class Scheduler {
 
   #isTurnOver(): boolean {
     if (this.#turnMessages >= TURN_BUDGET_MESSAGES) return true
-    return this.#clock.monotonic() - this.#turnStartedMs >= TURN_BUDGET_MS
+    const nowMs = this.#isJustRead ? this.#lastReadMs : this.readClock()
+    return nowMs - this.#turnStartedMs >= TURN_BUDGET_MS
   }
 
   #run(): void {

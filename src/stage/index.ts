@@ -38,6 +38,7 @@ export {
   type SupervisorRef,
 } from '../process/supervisor.ts'
 
+export { bottleneck, type Bottleneck } from './bottleneck.ts'
 export { type BufferKeep } from './buffer.ts'
 export {
   type AccepterOptions,
@@ -93,7 +94,16 @@ export {
   type FromIterableOptions,
 } from './iterables.ts'
 export { type CallMessage, type CallReply, type CastMessage, type InfoMessage, type MessageTypes } from './messages.ts'
-export { type StageName, type StageSnapshot, type SubscriptionSnapshot, type SystemSnapshot } from './snapshot.ts'
+export { probe, type Probe, type ProbeOptions, type ProbeWaitOptions } from './probe.ts'
+export { type Rates } from './flow-history.ts'
+export { formatFlow } from './format-flow.ts'
+export {
+  type StageName,
+  type StageSnapshot,
+  type StageState,
+  type SubscriptionSnapshot,
+  type SystemSnapshot,
+} from './snapshot.ts'
 export {
   type Accepts,
   type ConsumerRef,

@@ -64,7 +64,6 @@ export class Inlet {
   handleEvents(subscription: SubscriptionLink, events: readonly unknown[]): void | Promise<void> {
     const side = subscription.consumerSide
     if (side === undefined) return undefined
-    this.#eventsIn += events.length
     // Nobody asks for more on a subscription that was lost while its events waited, so they need no batches to ask after.
     const isWhole = side.mode === 'manual' || subscription.state === 'ended'
     const batches = isWhole
@@ -119,6 +118,8 @@ export class Inlet {
   }
 
   #handleBatch(subscription: SubscriptionLink, events: readonly unknown[], batch: Batch): void | Promise<void> {
+    this.#eventsIn += batch.size
+    subscription.handled += batch.size
     const returned = this.#callHandleEvents(subscription, events)
     if (!isPromise(returned)) return this.#batchHandled(subscription, batch, returned)
     return andThen(this.#process, returned, (value) => this.#batchHandled(subscription, batch, value))

@@ -37,9 +37,9 @@ export function openSubscription<In>(
   const found = find(runtime, consumer, request.to)
   const producer = found ?? runtime.absent('producer', typeof request.to === 'string' ? request.to : undefined)
   if (!EMITTING.includes(producer.kind)) throw notAProducer(consumer, producer.title)
-  const producerRef =
-    found === undefined ? stageRef(producer, new ProcessHandle(runtime.scheduler, producer)) : stageRefOf(found)
-  const subscription = new SubscriptionLink(runtime.nextId(), stageRefOf(consumer), producerRef, options)
+  const producerRef = found === undefined ? stageRef(producer, new ProcessHandle(runtime, producer)) : stageRefOf(found)
+  const bornMs = runtime.host.clock.monotonic()
+  const subscription = new SubscriptionLink(runtime.nextId(), stageRefOf(consumer), producerRef, options, bornMs)
   if (found === undefined) subscription.end()
   return subscription
 }

@@ -39,6 +39,7 @@ export class Outlet {
   /** Demand passed on, and not yet answered by events. */
   #requested = 0
   #eventsOut = 0
+  #discarded = 0
 
   constructor(process: Process, callbacks: AnyCallbacks, defaultBufferSize: number) {
     this.#process = process
@@ -58,9 +59,19 @@ export class Outlet {
     return this.#buffer.length
   }
 
+  /** How many events are held back by the mode. */
+  get heldEvents(): number {
+    return this.#held.reduce((sum, held) => sum + (held.type === 'events' ? held.events.length : 0), 0)
+  }
+
   /** How many events were sent to consumers. */
   get eventsOut(): number {
     return this.#eventsOut
+  }
+
+  /** How many events did not fit the buffer. */
+  get discarded(): number {
+    return this.#discarded
   }
 
   /** How many events would go out at once. */
@@ -120,6 +131,7 @@ export class Outlet {
     const leftovers = this.#dispatch(events)
     if (leftovers.length === 0) return
     const { discarded, released } = this.#buffer.store(leftovers)
+    this.#discarded += discarded
     if (discarded > 0 && this.#isToldOf(discarded)) this.#process.log('warn', 'events_discarded', [discarded])
     this.#release(released)
   }
@@ -183,6 +195,7 @@ export class Outlet {
         if (events.length === 0) continue
       }
       this.#eventsOut += events.length
+      link.sent += events.length
       link.consumerProcess.send({ type: 'events', subscription: link, events })
     }
   }

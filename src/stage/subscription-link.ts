@@ -4,7 +4,8 @@
  *     consumer's side:  pending ── subscribe sent ──▶ active ── last word or death notice arrives ──▶ ended
  *     producer's side:  absent ── subscribe taken ──▶ present ── cancel, refusal or death notice ──▶ absent
  *
- * Each side's field is written by that side's stage alone. `asked` and `received` only ever grow and are there to be looked at.
+ * Each side's field is written by that side's stage alone. `asked`, `sent`, `received` and `handled` only ever grow and are there
+ * to be looked at.
  */
 
 import { RunnerError } from '../host/errors.ts'
@@ -63,17 +64,24 @@ export class SubscriptionLink implements Subscription {
   unwatchConsumer: (() => void) | undefined
   /** Events asked for since the beginning. */
   asked = 0
+  /** Events that the producer sent since the beginning; written by it. */
+  sent = 0
   /** Events that reached the consumer since the beginning. */
   received = 0
+  /** Events handed to `handleEvents` since the beginning. */
+  handled = 0
+  /** When it was made, on the monotonic clock. */
+  readonly bornMs: number
   #whenOver: (() => void)[] = []
 
-  constructor(id: number, consumer: StageRef, producer: StageRef, options: SubscriptionOptions) {
+  constructor(id: number, consumer: StageRef, producer: StageRef, options: SubscriptionOptions, bornMs: number) {
     this.id = id
     this.consumer = consumer
     this.producer = producer
     this.options = options
     this.consumerProcess = processOf(consumer)
     this.producerProcess = processOf(producer)
+    this.bornMs = bornMs
   }
 
   get isActive(): boolean {

@@ -7,9 +7,10 @@ import { ProcessHandle, processOf, type ProcessRef } from '../process/ref.ts'
 import type { Definition } from '../process/definition.ts'
 import { Runtime, type StartOptions } from '../process/runtime.ts'
 import type { SubscribeRequest } from './definition.ts'
+import { FlowHistory, type Sample } from './flow-history.ts'
 import { openSubscription } from './open-subscription.ts'
 import type { Replacement } from './protocol.ts'
-import { stageSnapshot, type SystemSnapshot } from './snapshot.ts'
+import { readCounters, takeSnapshot, type SystemSnapshot } from './snapshot.ts'
 import type { ConsumerRef } from './stage-ref.ts'
 import { SubscriptionStream, type EventStream, type StreamOptions } from './stream.ts'
 import type { Subscription, SubscriptionLink } from './subscription-link.ts'
@@ -34,11 +35,13 @@ export interface SubscribeCallOptions {
 /** A set of processes that know each other by name. An idle system does not keep the program alive. */
 export class System implements AsyncDisposable {
   readonly #runtime: Runtime
+  readonly #history = new FlowHistory()
 
   /** @throws `ERR_BAD_OPTIONS`. */
   constructor(options: SystemOptions = {}) {
     refuse('a system', unknownOptions('a system', options, ['host']))
     this.#runtime = new Runtime(options.host ?? nodeHost())
+    this.#runtime.scheduler.lookNowAndThen((sinceMs, nowMs) => this.#history.add(this.#sample(sinceMs, nowMs)))
   }
 
   /**
@@ -104,15 +107,30 @@ export class System implements AsyncDisposable {
     return this.#runtime.registry.named(name)?.ref
   }
 
-  /** Resolves when no message waits and no callback runs. Timers and sockets of the program are not looked at. */
+  /**
+   * Resolves when no callback runs or is awaited and no message waits. What the program waits for outside of callbacks is not
+   * looked at: timers, sockets, and the iterator of a {@link fromAsyncIterable}, which is read beside its stage unless it
+   * fills (`fill: true`).
+   */
   idle(): Promise<void> {
     return this.#runtime.scheduler.idle()
   }
 
-  /** A live picture: the supervision tree and the stage graph, as plain data. */
+  /**
+   * A live picture, as plain data: the supervision tree, and the stages with what each one does, how much waits where, what was
+   * asked for on each subscription, and rates over the last 5 seconds. Cheap enough to be taken often; nothing has to be
+   * switched on.
+   */
   inspect(): SystemSnapshot {
-    const processes = [...this.#runtime.registry.all()].sort((one, other) => one.id - other.id)
-    return { supervision: this.#runtime.inspect(), stages: processes.flatMap(stageSnapshot) }
+    const { registry, scheduler } = this.#runtime
+    const processes = [...registry.all()].sort((one, other) => one.id - other.id)
+    const sinceMs = scheduler.lastReadMs
+    const now = this.#sample(sinceMs, scheduler.readClock())
+    return takeSnapshot(processes, this.#runtime.inspect(), this.#history, now)
+  }
+
+  #sample(sinceMs: number, atMs: number): Sample {
+    return { sinceMs, atMs, counters: readCounters(this.#runtime.registry.all()) }
   }
 
   /**

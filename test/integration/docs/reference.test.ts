@@ -169,6 +169,8 @@ describe('docs/stage-options.md', () => {
     ['src/stage/dispatchers/partition.ts', 'PartitionDispatcherOptions', 'Dispatchers', 1],
     ['src/stage/iterables.ts', 'FromIterableOptions FromAsyncIterableOptions', 'Iterables', 0],
     ['src/stage/stream.ts', 'StreamOptions', 'Iterables', 1],
+    ['src/stage/probe.ts', 'ProbeOptions', 'Probes', 0],
+    ['src/stage/probe.ts', 'ProbeWaitOptions', 'Probes', 1],
   ])('has every option of %s, %s, with its default, and no other', (file, names, heading, table) => {
     expectSameOptions(page, file, names, heading, table)
   })
