@@ -4,7 +4,9 @@ import type { Process } from './process.ts'
 
 /** Whether a callback's answer has to be waited for. */
 export function isPromise<Value>(answer: Value | Promise<Value>): answer is Promise<Value> {
-  return typeof answer === 'object' && answer !== null && 'then' in answer && typeof answer.then === 'function'
+  // Events come as arrays, and looking for `then` in one takes longer than all else here.
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) return false
+  return 'then' in answer && typeof answer.then === 'function'
 }
 
 /**

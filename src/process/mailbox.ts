@@ -8,7 +8,7 @@ const SMALLEST_CAPACITY = 16
 /** A ring that grew past this gives its memory back when it runs empty. */
 const LARGEST_KEPT_CAPACITY = 4096
 
-/** The queue of messages of one process, and of processes that have mail. */
+/** The queue of messages of one process, of processes that have mail, and of whatever else waits its turn. */
 export class Mailbox<Item> {
   #slots: (Item | undefined)[] = new Array<Item | undefined>(SMALLEST_CAPACITY)
   #head = 0
@@ -17,6 +17,11 @@ export class Mailbox<Item> {
   /** How many items wait. */
   get length(): number {
     return this.#length
+  }
+
+  /** The oldest item, which stays; `undefined` of an empty queue. */
+  get first(): Item | undefined {
+    return this.#slots[this.#head]
   }
 
   /** Adds an item at the end. */

@@ -30,7 +30,7 @@ export interface Runnable {
 /** How long one turn of the event loop may be used, in milliseconds. */
 const TURN_BUDGET_MS = 2
 /** How many messages one turn may handle; the bound that holds on a clock that stands still. */
-const TURN_BUDGET_MESSAGES = 4096
+const TURN_BUDGET_MESSAGES = 16_384
 /** How many messages a process handles before the next one has its turn. */
 const SLICE = 4
 /** How many messages are handled between two looks at the clock. */

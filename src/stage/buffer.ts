@@ -6,6 +6,9 @@
  * do not count towards the size and are never lost; several on one spot keep their order.
  */
 
+import { Mailbox } from '../process/mailbox.ts'
+import { add, emptyQueue, take, type EventQueue } from './event-queue.ts'
+
 /** Which events stay when the buffer is full: the oldest (`first`) or the newest (`last`). */
 export type BufferKeep = 'first' | 'last'
 
@@ -29,18 +32,15 @@ interface WaitingInfo {
 }
 
 const NOTHING: readonly unknown[] = []
-/** How many empty places at the front are worth a copy. */
-const COMPACT_FROM = 1024
 
 /** Events that wait for demand. */
 export class EventBuffer<Event> {
   readonly #size: number
   readonly #keep: BufferKeep
-  #events: Event[] = []
-  #head = 0
+  #events: EventQueue<Event> = emptyQueue()
   /** How many events left so far; positions of messages count from here. */
   #left = 0
-  #infos: WaitingInfo[] = []
+  readonly #infos: Mailbox<WaitingInfo> = new Mailbox()
 
   /** @param size An integer >= 0, or `Infinity`. */
   constructor(size: number, keep: BufferKeep) {
@@ -50,23 +50,24 @@ export class EventBuffer<Event> {
 
   /** How many events wait. */
   get length(): number {
-    return this.#events.length - this.#head
+    return this.#events.length
   }
 
   /** Adds events at the end and answers what had to go. */
   store(events: readonly Event[]): Overflow {
     const surplus = Math.max(0, this.length + events.length - this.#size)
-    const kept = this.#keep === 'first' ? events.slice(0, events.length - surplus) : events
-    for (const event of kept) this.#events.push(event)
-    return { discarded: surplus, released: this.#keep === 'last' ? this.#drop(surplus) : NOTHING }
+    if (this.#keep === 'first') {
+      this.#events = add(this.#events, surplus === 0 ? events : events.slice(0, events.length - surplus))
+      return { discarded: surplus, released: NOTHING }
+    }
+    this.#events = add(this.#events, events)
+    return { discarded: surplus, released: surplus === 0 ? NOTHING : this.#remove(surplus).released }
   }
 
   /** Takes the oldest events: at most `limit`, and only up to the next waiting message. */
   take(limit: number): Portion<Event> {
-    const first = this.#infos[0]
-    const count = Math.min(limit, this.length, first === undefined ? limit : first.position - this.#left)
-    const events = this.#events.slice(this.#head, this.#head + count)
-    return { events, released: this.#drop(count) }
+    const { first } = this.#infos
+    return this.#remove(first === undefined ? limit : Math.min(limit, first.position - this.#left))
   }
 
   /** Puts a message behind the last event; answers false, and keeps nothing, when no event is there to wait for. */
@@ -76,18 +77,15 @@ export class EventBuffer<Event> {
     return true
   }
 
-  #drop(count: number): readonly unknown[] {
-    this.#head += count
-    this.#left += count
-    if (this.#head === this.#events.length) {
-      this.#events = []
-      this.#head = 0
-    } else if (this.#head >= COMPACT_FROM && this.#head * 2 > this.#events.length) {
-      this.#events = this.#events.slice(this.#head)
-      this.#head = 0
+  #remove(count: number): Portion<Event> {
+    const { events, queue } = take(this.#events, count)
+    this.#events = queue
+    this.#left += events.length
+    const released: unknown[] = []
+    for (let info = this.#infos.first; info !== undefined && info.position <= this.#left; info = this.#infos.first) {
+      this.#infos.shift()
+      released.push(info.message)
     }
-    const stillWaiting = this.#infos.findIndex(({ position }) => position > this.#left)
-    const released = this.#infos.splice(0, stillWaiting === -1 ? this.#infos.length : stillWaiting)
-    return released.length === 0 ? NOTHING : released.map(({ message }) => message)
+    return { events, released: released.length === 0 ? NOTHING : released }
   }
 }

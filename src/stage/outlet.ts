@@ -13,6 +13,7 @@
 import { assert } from '../host/errors.ts'
 import { isPromise } from '../process/and-then.ts'
 import type { ExitReason } from '../process/exit-reason.ts'
+import { Mailbox } from '../process/mailbox.ts'
 import type { Process } from '../process/process.ts'
 import { badReturn } from './bad-return.ts'
 import { EventBuffer } from './buffer.ts'
@@ -35,7 +36,7 @@ export class Outlet {
   readonly #buffer: EventBuffer<unknown>
   #dispatcherState: unknown
   #mode: DemandMode
-  #held: Held[] = []
+  readonly #held: Mailbox<Held> = new Mailbox()
   /** Demand passed on, and not yet answered by events. */
   #requested = 0
   #eventsOut = 0

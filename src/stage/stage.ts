@@ -155,7 +155,7 @@ export class Stage implements Behaviour {
     const known = message as StageMessage
     switch (known.type) {
       case 'events':
-        return this.#eventsArrived(known.subscription, known.events)
+        return this.#eventsArrived(known)
       case 'ask':
         return this.#asked(known.subscription, known.count)
       case 'subscribe': {
@@ -314,15 +314,14 @@ export class Stage implements Behaviour {
 
   // ---- the consumer's side
 
-  #eventsArrived(subscription: SubscriptionLink, events: readonly unknown[]): void | Promise<void> {
+  #eventsArrived(message: Input & { type: 'events' }): void | Promise<void> {
+    const { subscription, events } = message
     if (subscription.state !== 'active') {
       subscription.producerProcess.send({ type: 'cancel', subscription, reason: 'unknown_subscription' })
       return undefined
     }
     subscription.received += events.length
-    return this.#inputs === undefined
-      ? this.#inlet?.handleEvents(subscription, events)
-      : this.#input({ type: 'events', subscription, events })
+    return this.#inputs === undefined ? this.#inlet?.handleEvents(subscription, events) : this.#input(message)
   }
 
   #lost(subscription: SubscriptionLink, cause: CancelCause): void | Promise<void> {

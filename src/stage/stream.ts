@@ -8,6 +8,7 @@
  */
 
 import { ExitError, type ExitReason } from '../process/exit-reason.ts'
+import { Mailbox } from '../process/mailbox.ts'
 import { isFatalLoss } from './inlet.ts'
 import { consumer, type SubscribeRequest } from './definition.ts'
 import type { ProducerRef, ConsumerRef } from './stage-ref.ts'
@@ -41,8 +42,7 @@ export class SubscriptionStream<Item> implements EventStream<Item> {
   readonly #requests: readonly SubscribeRequest<Item>[]
   readonly #options: StreamOptions
   readonly #due = new Map<Subscription, number>()
-  #items: Waiting<Item>[] = []
-  #next = 0
+  readonly #items: Mailbox<Waiting<Item>> = new Mailbox()
   #askNow: (() => void) | undefined
   #stage: ConsumerRef<Item> | undefined
   #opening: Promise<void> | undefined
@@ -51,8 +51,7 @@ export class SubscriptionStream<Item> implements EventStream<Item> {
   #failure: { readonly error: unknown } | undefined
   #wake: (() => void) | undefined
   readonly #aborted = (): void => {
-    this.#items = []
-    this.#next = 0
+    this.#items.clear()
     this.#finish({ error: this.#options.signal?.reason })
     void this.#close('shutdown')
   }
@@ -69,8 +68,11 @@ export class SubscriptionStream<Item> implements EventStream<Item> {
     this.#opening ??= this.#open()
     await this.#opening
     for (;;) {
-      const waiting = this.#items[this.#next]
-      if (waiting !== undefined) return { done: false, value: this.#take(waiting) }
+      const waiting = this.#items.shift()
+      if (waiting !== undefined) {
+        this.#askNow = waiting.ask
+        return { done: false, value: waiting.item }
+      }
       if (this.#isOver) break
       await new Promise<void>((resolve) => {
         this.#wake = resolve
@@ -86,8 +88,7 @@ export class SubscriptionStream<Item> implements EventStream<Item> {
   async return(): Promise<IteratorResult<Item>> {
     await this.#opening
     this.#finish(undefined)
-    this.#items = []
-    this.#next = 0
+    this.#items.clear()
     await this.#close('normal')
     return { done: true, value: undefined }
   }
@@ -98,16 +99,6 @@ export class SubscriptionStream<Item> implements EventStream<Item> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return()
-  }
-
-  #take({ item, ask }: Waiting<Item>): Item {
-    this.#askNow = ask
-    this.#next++
-    if (this.#next === this.#items.length) {
-      this.#items = []
-      this.#next = 0
-    }
-    return item
   }
 
   async #open(): Promise<void> {

@@ -86,20 +86,31 @@ export interface BatchPlan {
  * @param due Events asked for and not yet received.
  */
 export function planBatches(due: number, count: number, options: SubscriptionOptions): BatchPlan {
-  const { maxDemand, minDemand } = options
-  const largest = maxDemand - minDemand
+  const largest = options.maxDemand - options.minDemand
+  if (count > 0 && count <= largest) {
+    // The common case; a list of one is made without room for more.
+    const batch = planBatch({ due, allowance: due }, count, options)
+    return { batches: [batch], due: due + batch.excess - count + batch.ask }
+  }
   const batches: Batch[] = []
   // What was asked for before this message came; asks made on the way do not cover its events.
   let allowance = due
   let remainingDue = due
   for (let left = count; left > 0; left -= largest) {
-    const size = Math.min(left, largest)
-    const expected = Math.min(size, allowance)
-    allowance -= expected
-    remainingDue -= expected
-    const ask = remainingDue <= minDemand ? maxDemand - remainingDue : 0
-    remainingDue += ask
-    batches.push({ size, ask, excess: size - expected })
+    const batch = planBatch({ due: remainingDue, allowance }, Math.min(left, largest), options)
+    allowance -= batch.size - batch.excess
+    remainingDue += batch.excess - batch.size + batch.ask
+    batches.push(batch)
   }
   return { batches, due: remainingDue }
+}
+
+function planBatch(
+  { due, allowance }: { readonly due: number; readonly allowance: number },
+  size: number,
+  { maxDemand, minDemand }: SubscriptionOptions,
+): Batch {
+  const expected = Math.min(size, allowance)
+  const left = due - expected
+  return { size, ask: left <= minDemand ? maxDemand - left : 0, excess: size - expected }
 }

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { countRestart } from '../../src/process/restart-intensity.ts'
 import { EventBuffer } from '../../src/stage/buffer.ts'
 import { demandDispatcher } from '../../src/stage/dispatchers/demand.ts'
+import { partitionDispatcher, type PartitionState } from '../../src/stage/dispatchers/partition.ts'
 import type { Subscription } from '../../src/stage/index.ts'
 import { planBatches } from '../../src/stage/subscription.ts'
 
@@ -53,6 +54,58 @@ describe('demandDispatcher', () => {
               demands.set(given, demand - list.length)
             }
           }
+        }
+      }),
+    )
+  })
+})
+
+describe('partitionDispatcher', () => {
+  const step = fc.oneof(
+    fc.record({ type: fc.constant('ask' as const), who: fc.nat(2), count: fc.integer({ min: 1, max: 12 }) }),
+    fc.record({ type: fc.constant('emit' as const), who: fc.constant(0), count: fc.integer({ min: 1, max: 20 }) }),
+    fc.record({ type: fc.constant('renew' as const), who: fc.nat(2), count: fc.constant(0) }),
+  )
+
+  it('hands each event to its partition once and in order, however slowly that one asks, and changes no earlier state', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const dispatcher = partitionDispatcher<number>({ partitions: 3, hash: (event) => event % 3 })
+        const consumers = [0, 1, 2].map((partition) => ({ options: { partition } }) as unknown as Subscription)
+        const subscribed = (known: PartitionState<number>, consumer: Subscription): PartitionState<number> => {
+          const added = dispatcher.subscribe(known, consumer)
+          return 'state' in added ? added.state : known
+        }
+        let state = consumers.reduce(subscribed, dispatcher.init())
+        const waiting: number[][] = [[], [], []]
+        const demands = [0, 0, 0]
+        /** What each partition is owed now, and is not owed any more. */
+        const due = (partition: number): number[] => {
+          const events = waiting[partition]?.splice(0, demands[partition]) ?? []
+          demands[partition] = (demands[partition] ?? 0) - events.length
+          return events
+        }
+        let next = 0
+        for (const { type, who, count } of steps) {
+          const consumer = consumers[who] as Subscription
+          if (type === 'renew') {
+            state = subscribed(dispatcher.cancel(state, consumer).state, consumer)
+            demands[who] = 0
+            continue
+          }
+          const events = Array.from(
+            { length: type === 'emit' ? Math.min(count, dispatcher.capacity(state)) : 0 },
+            () => next++,
+          )
+          for (const event of events) waiting[event % 3]?.push(event)
+          if (type === 'ask') demands[who] = (demands[who] ?? 0) + count
+          const perform = () =>
+            type === 'ask' ? dispatcher.ask(state, consumer, count) : dispatcher.dispatch(state, events)
+          const result = perform()
+          expect(perform()).toEqual(result)
+          const given = new Map(result.deliveries?.map((delivery) => [delivery.subscription, delivery.events]))
+          for (const [partition, owner] of consumers.entries()) expect(given.get(owner) ?? []).toEqual(due(partition))
+          state = result.state
         }
       }),
     )

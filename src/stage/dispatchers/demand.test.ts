@@ -87,6 +87,16 @@ describe('demandDispatcher', () => {
     expect([chances, first.state.chance, first.leftovers]).toEqual([[], undefined, []])
   })
 
+  it('puts who asks after a shuffle before the first that has less, though the others are in no order', () => {
+    const chances = [0.3, 0.9, 0.2, 0.1]
+    const shuffling = demandDispatcher<number>({ maxDemand: 9, shuffleOnFirstDispatch: () => chances.shift() ?? 0 })
+    const d = subscription('d')
+    const start = { ...withDemands([a, 9], [d, 5], [b, 3], [c, 1]), chance: shuffling.init().chance }
+    const { state } = shuffling.dispatch(start, [1])
+    expect(state.entries).toEqual([entry(b, 3), entry(a, 9), entry(d, 5), entry(c, 0)])
+    expect(shuffling.ask(state, d, 1).state.entries).toEqual([entry(d, 6), entry(b, 3), entry(a, 9), entry(c, 0)])
+  })
+
   it('refuses a maxDemand that is no integer >= 1', () => {
     expect(() => demandDispatcher({ maxDemand: 0 })).toThrow('maxDemand must be an integer >= 1 or Infinity, not 0')
   })

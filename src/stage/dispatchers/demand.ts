@@ -82,15 +82,22 @@ function ask<Event>(state: DemandState, subscription: Subscription, count: numbe
 }
 
 function dispatch<Event>(state: DemandState, events: readonly Event[]): DispatchStep<Event, DemandState> {
-  const deliveries: Delivery<Event>[] = []
   let entries = state.chance === undefined ? state.entries : shuffled(state.entries, state.chance)
+  const [biggest] = entries
+  if (biggest !== undefined && events.length > 0 && biggest.demand >= events.length) {
+    // One consumer that takes everything is the common case, and then there is nothing to copy.
+    const { subscription, demand } = biggest
+    entries = moved(entries, 0, { subscription, demand: demand - events.length })
+    const next = { entries, total: state.total - events.length, expected: state.expected, chance: undefined }
+    return { state: next, deliveries: [{ subscription, events }], leftovers: NONE }
+  }
+  const deliveries: Delivery<Event>[] = []
   let taken = 0
   for (let first = entries[0]; first !== undefined; first = entries[0]) {
     const count = Math.min(first.demand, events.length - taken)
     if (count === 0) break
     const { subscription, demand } = first
-    // One consumer that takes everything is the common case, and then there is nothing to copy.
-    deliveries.push({ subscription, events: count === events.length ? events : events.slice(taken, taken + count) })
+    deliveries.push({ subscription, events: events.slice(taken, taken + count) })
     entries = moved(entries, 0, { subscription, demand: demand - count })
     taken += count
   }
@@ -110,17 +117,12 @@ const NONE: readonly never[] = []
 /** The entries with the one at `from` replaced by `entry`, which goes before the first that has less demand. */
 function moved(entries: readonly Entry[], from: number, entry: Entry): readonly Entry[] {
   if (entries.length === 1) return [entry]
-  const next: Entry[] = []
-  let isPlaced = false
-  for (let index = 0; index < entries.length; index++) {
-    const other = entries[index]
-    if (other === undefined || index === from) continue
-    if (!isPlaced && other.demand < entry.demand) {
-      next.push(entry)
-      isPlaced = true
-    }
-    next.push(other)
-  }
-  if (!isPlaced) next.push(entry)
+  const next = [...entries]
+  const before = entries.findIndex((other, index) => index !== from && other.demand < entry.demand)
+  const to = before === -1 ? entries.length - 1 : before > from ? before - 1 : before
+  // Those between the two places make room.
+  for (let at = from; at < to; at++) next[at] = entries[at + 1] ?? entry
+  for (let at = from; at > to; at--) next[at] = entries[at - 1] ?? entry
+  next[to] = entry
   return next
 }

@@ -38,6 +38,23 @@ describe('partitionDispatcher', () => {
     expect(dropping.capacity(dropping.cancel(state, even).state)).toBe(2)
   })
 
+  it('copies nothing of what waits for a slow partition', () => {
+    const asked = dispatcher.ask(subscribed(even, odd), odd, 1_000).state
+    let state = dispatcher.dispatch(asked, [2, 4, 6]).state
+    for (const event of [8, 10, 12]) {
+      const before = state.partitions.get(0)?.queue
+      ;({ state } = dispatcher.dispatch(state, [event]))
+      const after = state.partitions.get(0)?.queue
+      expect(before).toBeDefined()
+      expect(after?.back?.next).toBe(before?.back)
+    }
+    const one = dispatcher.ask(state, even, 1)
+    const two = dispatcher.ask(one.state, even, 1)
+    expect(two.state.partitions.get(0)?.queue.front).toBe(one.state.partitions.get(0)?.queue.front)
+    expect([one, two].map(({ deliveries }) => deliveries?.[0]?.events)).toEqual([[2], [4]])
+    expect(dispatcher.ask(two.state, even, 9).deliveries).toEqual([{ subscription: even, events: [6, 8, 10, 12] }])
+  })
+
   it('refuses an unknown and a taken partition', () => {
     const state = subscribed(even)
     expect(dispatcher.subscribe(state, subscription(7))).toMatchObject({ refused: 'bad_partition' })

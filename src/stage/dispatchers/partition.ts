@@ -11,6 +11,7 @@
 import { fnv1a } from '../../host/fnv1a.ts'
 import { RunnerError } from '../../host/errors.ts'
 import { shown, unknownOptions } from '../../process/mistakes.ts'
+import { add, emptyQueue, take, type EventQueue } from '../event-queue.ts'
 import type { Subscription } from '../subscription-link.ts'
 import type { Delivery, DemandStep, Dispatcher, DispatchStep, SubscribeStep } from './dispatcher.ts'
 
@@ -39,7 +40,7 @@ export interface PartitionDispatcherOptions<Event, Key extends PartitionKey = nu
 interface Partition<Event> {
   readonly subscription: Subscription | undefined
   readonly demand: number
-  readonly queue: readonly Event[]
+  readonly queue: EventQueue<Event>
 }
 
 /** The state of a {@link partitionDispatcher}. */
@@ -69,7 +70,7 @@ export function partitionDispatcher<Event, Key extends PartitionKey = number>(
   if (typeof hash !== 'function') throw bad(`hash must be a function, not ${shown(hash)}`)
   return {
     init: () => ({
-      partitions: new Map(keys.map((key) => [key, { subscription: undefined, demand: 0, queue: [] }])),
+      partitions: new Map(keys.map((key) => [key, { subscription: undefined, demand: 0, queue: emptyQueue<Event>() }])),
       waiting: 0,
       debt: 0,
     }),
@@ -151,7 +152,7 @@ function cancel<Event>(
   const entry = entryOf(state, subscription)
   if (entry === undefined) return { state }
   const [key, { demand, queue }] = entry
-  const kept = onCancel === 'keep' ? queue : []
+  const kept = onCancel === 'keep' ? queue : emptyQueue<Event>()
   return {
     state: {
       partitions: replaced(state.partitions, key, { subscription: undefined, demand: 0, queue: kept }),
@@ -169,8 +170,8 @@ function ask<Event>(
   const entry = entryOf(state, subscription)
   if (entry === undefined) return { state }
   const [key, { demand, queue }] = entry
-  const events = queue.slice(0, count)
-  const partition = { subscription, demand: demand + count - events.length, queue: queue.slice(events.length) }
+  const { events, queue: rest } = take(queue, count)
+  const partition = { subscription, demand: demand + count - events.length, queue: rest }
   // Nothing is on its way any more and the debt would swallow the ask: then nobody would ever be asked again.
   const isStall = state.waiting === 0 && count <= state.debt
   const credited = isStall ? 0 : Math.min(state.debt, count)
@@ -213,7 +214,7 @@ function dispatch<Event>(
     const { subscription, demand, queue } = partition
     const sent = demand >= group.length ? group : group.slice(0, demand)
     if (subscription !== undefined && sent.length > 0) deliveries.push({ subscription, events: sent })
-    const left = sent === group ? queue : [...queue, ...group.slice(sent.length)]
+    const left = sent === group ? queue : add(queue, sent.length === 0 ? group : group.slice(sent.length))
     partitions.set(key, { subscription, demand: demand - sent.length, queue: left })
   }
   return {

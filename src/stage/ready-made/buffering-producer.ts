@@ -10,8 +10,10 @@
 
 import type { Caller } from '../../process/call.ts'
 import { notAnInteger, refuse, shown, unknownOptions } from '../../process/mistakes.ts'
+import { Mailbox } from '../../process/mailbox.ts'
 import type { EmitterOptions } from '../callbacks.ts'
 import { producer, type ProducerDefinition } from '../definition.ts'
+import { add, emptyQueue, take as takeEvents } from '../event-queue.ts'
 import type { ProducerRef } from '../stage-ref.ts'
 
 /** Options of a {@link bufferingProducer}. */
@@ -38,20 +40,22 @@ export function bufferingProducer<Out>(options: BufferingProducerOptions<Out> = 
     ...notAnInteger('capacity', capacity, 0),
   ])
   return producer<Out>((self) => {
-    let queue: Out[] = []
+    let queue = emptyQueue<Out>()
     let wanted = 0
     let taken = 0
     let pushed = 0
     let isClosing = false
     /** Who waits, each until no more than `capacity` events up to its last one are left; oldest first. */
-    const waiting: { readonly from: Caller; readonly last: number }[] = []
+    const waiting = new Mailbox<{ readonly from: Caller; readonly last: number }>()
     const take = (): readonly Out[] => {
-      const count = Math.min(wanted, queue.length)
-      const events = queue.slice(0, count)
-      queue = queue.slice(count)
-      wanted -= count
-      taken += count
-      while (waiting[0] !== undefined && waiting[0].last <= taken + capacity) waiting.shift()?.from.reply(undefined)
+      const next = takeEvents(queue, wanted)
+      const { events } = next
+      queue = next.queue
+      wanted -= events.length
+      taken += events.length
+      while (waiting.first !== undefined && waiting.first.last <= taken + capacity) {
+        waiting.shift()?.from.reply(undefined)
+      }
       // Behind all that is buffered: a consumer may have left after it asked.
       if (isClosing && queue.length === 0) self.ref.asyncInfo('finish')
       return events
@@ -65,7 +69,8 @@ export function bufferingProducer<Out>(options: BufferingProducerOptions<Out> = 
       handleCall: (message, from) => {
         // Only `push` calls a buffering producer, and it passes the producer's own type of events.
         const events = message as readonly Out[]
-        queue = queue.concat(events)
+        // A copy: the caller may fill the same array again as soon as its events have found room.
+        queue = add(queue, [...events])
         pushed += events.length
         waiting.push({ from, last: pushed })
         return { events: take() }
