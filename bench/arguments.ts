@@ -39,21 +39,25 @@ export function readArguments(
       out: { type: 'string', default: '.millrace/bench' },
     },
   })
-  const rounds = Number(values.rounds ?? (values.quick ? 1 : 3))
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) {
-    throw new Error(`--rounds is "${values.rounds}"; it is a number from 1 to 100`)
-  }
   return {
     isQuick: values.quick,
     scenarios: chosen('scenario', values.only, known.scenarios),
     contenders: chosen('contender', values.contenders, known.contenders),
-    rounds,
+    rounds: roundsIn(values),
     isProfiled: values.profile,
     out: values.out,
   }
 }
 
-function chosen(what: string, list: string | undefined, known: readonly string[]): readonly string[] {
+/** The value of `--rounds`. */
+export function roundsIn({ rounds, quick }: { readonly rounds?: string | undefined; readonly quick: boolean }): number {
+  const value = Number(rounds ?? (quick ? 1 : 3))
+  if (Number.isInteger(value) && value >= 1 && value <= 100) return value
+  throw new Error(`--rounds is "${rounds}"; it is a number from 1 to 100`)
+}
+
+/** Those of a list with commas, in the order in which they are known; all without a list. */
+export function chosen(what: string, list: string | undefined, known: readonly string[]): readonly string[] {
   if (list === undefined) return known
   const names = list.split(',').map((name) => name.trim())
   const unknown = names.find((name) => !known.includes(name))

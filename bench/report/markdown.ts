@@ -27,7 +27,7 @@ export function reportMarkdown(
   scenarios: readonly Scenario[],
   results: readonly ScenarioResult[],
 ): string {
-  const { at, isQuick, rounds, machine, servers, contenders } = surroundings
+  const { at, isQuick, rounds } = surroundings
   const parts = results.flatMap((result) => {
     const scenario = scenarios.find(({ name }) => name === result.scenario)
     return scenario === undefined ? [] : [scenarioMarkdown(scenario, result)]
@@ -37,6 +37,16 @@ export function reportMarkdown(
     ...(isQuick ? [`**${QUICK_WARNING}**`] : []),
     `Medians of ${rounds} interleaved ${rounds === 1 ? 'round' : 'rounds'}, with the least and the most in brackets where there are several. A ratio is the median of the ratios to the reference's run of the same round. Only figures of one report can be compared.`,
     ...parts,
+    ...surroundingsMarkdown(surroundings),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n')
+    .concat('\n')
+}
+
+/** The paragraphs that say what was measured where. */
+export function surroundingsMarkdown({ machine, servers, contenders }: Surroundings): readonly string[] {
+  return [
     '## Machine',
     table(['what', 'is'], Object.entries(machine)),
     ...servers
@@ -49,9 +59,6 @@ export function reportMarkdown(
       contenders.map(({ name, versions, settings }) => [name, versions.join(', '), settings]),
     ),
   ]
-    .filter((part) => part !== '')
-    .join('\n\n')
-    .concat('\n')
 }
 
 /** One scenario: what was measured, its table, and what was not measured. */

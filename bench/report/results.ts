@@ -43,7 +43,7 @@ export interface Cell {
 }
 
 /** Takes the rounds together: medians, ranges, and ratios of runs that lay beside each other. */
-export function summarize(scenario: Scenario, runs: readonly RunResult[]): Summary[] {
+export function summarize(scenario: Pick<Scenario, 'columns' | 'reference'>, runs: readonly RunResult[]): Summary[] {
   const isFirst = (run: RunResult, index: number) => runs.findIndex((other) => isAlike(run, other)) === index
   return runs.filter(isFirst).map(({ variant, contender }) => {
     const group = runs.filter((run) => isAlike(run, { variant, contender }))
