@@ -19,6 +19,15 @@ describe('Mailbox', () => {
     expect(new Mailbox<number>().shift()).toBeUndefined()
   })
 
+  it('can be looked through, across wrapping, and stays as it is', () => {
+    const mailbox = new Mailbox<number>()
+    for (let item = 0; item < 12; item++) mailbox.push(item)
+    for (let count = 0; count < 10; count++) mailbox.shift()
+    for (let item = 12; item < 20; item++) mailbox.push(item)
+    expect([...mailbox]).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19])
+    expect(mailbox.length).toBe(10)
+  })
+
   it('drops everything on clear', () => {
     const mailbox = new Mailbox<number>()
     for (let item = 0; item < 100; item++) mailbox.push(item)

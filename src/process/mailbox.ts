@@ -42,6 +42,15 @@ export class Mailbox<Item> {
     return item
   }
 
+  /** The items from the oldest to the newest, which stay. */
+  *[Symbol.iterator](): IterableIterator<Item> {
+    const mask = this.#slots.length - 1
+    for (let index = 0; index < this.#length; index++) {
+      const item = this.#slots[(this.#head + index) & mask]
+      if (item !== undefined) yield item
+    }
+  }
+
   /** Drops everything. */
   clear(): void {
     this.#slots = new Array<Item | undefined>(SMALLEST_CAPACITY)

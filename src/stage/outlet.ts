@@ -62,7 +62,9 @@ export class Outlet {
 
   /** How many events are held back by the mode. */
   get heldEvents(): number {
-    return this.#held.reduce((sum, held) => sum + (held.type === 'events' ? held.events.length : 0), 0)
+    let events = 0
+    for (const held of this.#held) if (held.type === 'events') events += held.events.length
+    return events
   }
 
   /** How many events were sent to consumers. */
