@@ -108,7 +108,7 @@ describe('several processes on one file', () => {
 
   it('end with the exit code that they chose, also in the middle of a write', async () => {
     const codes: (number | null)[] = []
-    for (let round = 0; round < 8; round++) codes.push(await startWriter(1, 20_000, 'exit').ended)
+    for (let round = 0; round < 8; round++) codes.push(await startWriter(1, 10_000, 'exit').ended)
     expect(codes).toEqual(codes.map(() => 0))
     expect(connect().prepare('pragma integrity_check').get()).toEqual({ integrity_check: 'ok' })
   })

@@ -29,8 +29,8 @@ import { handleVerbs } from './user-connection.ts'
 const RESTART_MIN_MS = 100
 const RESTART_MAX_MS = 5_000
 
-/** How long an exit of the process waits for the call that its thread has in its hands; a bit more than for a lock. */
-const HALT_MS = 2_500
+/** How long an exit of the process waits for the call that its thread has in its hands. A large one takes a while on a busy machine. */
+const HALT_MS = 10_000
 
 /** Makes an embedded store with a thread, which starts with the first verb. */
 export function threadStore(host: Host, options: CoreOptions): Store {
