@@ -1,5 +1,7 @@
 /** What the process's surroundings say. */
 
+import { userInfo } from 'node:os'
+
 /** Whether the program runs in production, by the usual convention. */
 export function isProduction(): boolean {
   return process.env['NODE_ENV'] === 'production'
@@ -9,4 +11,13 @@ export function isProduction(): boolean {
 export function environmentDatabaseUrl(): string | undefined {
   const url = process.env['DATABASE_URL']
   return url === '' ? undefined : url
+}
+
+/** The account that the process runs as; its number where it has no name, as in some containers. */
+export function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return String(process.getuid?.() ?? 'unknown')
+  }
 }

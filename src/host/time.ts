@@ -9,3 +9,8 @@ export function toDate(ms: number): Date {
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString()
 }
+
+/** The same for a time that may be absent. */
+export function dateOrNull(ms: number | null): Date | null {
+  return ms === null ? null : toDate(ms)
+}

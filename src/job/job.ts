@@ -1,5 +1,7 @@
 /** The words of a job's life, and what is stored of it. */
 
+import type { BreakerId } from './breaker.ts'
+
 /** Every state a job can be in. `failed` is the dead-letter state. */
 export const JOB_STATES = ['scheduled', 'queued', 'running', 'completed', 'failed', 'cancelled'] as const
 
@@ -80,6 +82,8 @@ export interface ClaimedJob {
   readonly createdAt: number
   readonly dueAt: number
   readonly claimedAt: number
+  /** The breaker for which it was let through as a probe; absent for every other job. */
+  readonly probeOf?: BreakerId | undefined
 }
 
 /** One attempt that ended, or the one that runs. */
@@ -123,5 +127,5 @@ export interface JobRecord {
   readonly isCancelRequested: boolean
 }
 
-/** Why a queued job is kept out of the ready index: no live node that serves its queue knows its name. */
-export type ParkReason = 'no-worker'
+/** Why a queued job is kept out of the ready index: no live node that serves its queue knows its name, or a breaker is open. */
+export type ParkReason = 'no-worker' | 'breaker'

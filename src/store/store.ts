@@ -10,6 +10,14 @@
  * - An error thrown is a `RunnerError` of `errors.ts`. `ERR_STORE_UNAVAILABLE` may be tried again; the others may not.
  */
 
+import type {
+  BreakerChange,
+  BreakerId,
+  BreakerMode,
+  BreakerSettings,
+  BreakerState,
+  CallOutcome,
+} from '../job/breaker.ts'
 import type { AttemptRecord, ClaimedJob, EncodedValue, ErrorRecord, JobRecord, JobState, NewJob } from '../job/job.ts'
 
 /** Where jobs live. */
@@ -66,7 +74,8 @@ export interface Store {
    * Claims due jobs, lowest priority number first, then in the order in which they became due. Promotes scheduled jobs that
    * are due first. Takes only names the node registered, from queues that are not paused, never more than asked. Counts the
    * attempt and stamps one new random lease on all jobs of the claim. A job that nobody alive can run is parked; a row that
-   * cannot be read ends as failed, alone.
+   * cannot be read ends as failed, alone. Leaves out, and parks, the jobs of a breaker that is open; of one that is half-open
+   * it takes probes, never more than are free over all nodes.
    */
   claimJobs(request: ClaimRequest): Promise<ClaimAnswer>
   /** Writes down that these jobs were really started, so that a crash charges their attempt. */
@@ -91,16 +100,30 @@ export interface Store {
   listJobs(query: JobQuery): Promise<JobPage>
   /** How each of these jobs ended; a job that has not ended, or is unknown, is answered with that. */
   readEndings(ids: readonly string[]): Promise<readonly Ending[]>
-  /** Failed and cancelled jobs live again: same id, attempt 0, queued at once, earlier errors kept. */
-  retryJobs(target: JobTarget): Promise<BulkAnswer>
+  /**
+   * Failed and cancelled jobs live again: same id, attempt 0, queued at once, earlier errors kept. What an operator's verb
+   * changed is written down with its order, if it has one, in the same transaction.
+   */
+  retryJobs(target: JobTarget, order?: Order): Promise<BulkAnswer>
   /** Scheduled and queued jobs are cancelled at once; a running one is asked to stop. */
-  cancelJobs(target: JobTarget): Promise<BulkAnswer>
+  cancelJobs(target: JobTarget, order?: Order): Promise<BulkAnswer>
   /** Removes jobs with all that is kept of them; running ones are skipped. */
-  deleteJobs(target: JobTarget): Promise<BulkAnswer>
+  deleteJobs(target: JobTarget, order?: Order): Promise<BulkAnswer>
   /** Stores settings of a queue. The queue need not exist. */
-  changeQueue(queue: string, change: QueueChange): Promise<void>
+  changeQueue(queue: string, change: QueueChange, order?: Order): Promise<void>
   /** Every queue that has jobs, settings or a live node. Counts are capped at {@link COUNT_CAP}. */
   readQueues(): Promise<readonly QueueRecord[]>
+  /** What operators did, newest first. */
+  readAudit(query: AuditQuery): Promise<readonly AuditRecord[]>
+
+  // ── circuit breakers ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Calls ended on a node: counts them, and opens the breakers whose windows are bad enough. Answers these breakers. */
+  countCalls(reports: readonly CallReport[]): Promise<readonly BreakerRecord[]>
+  /** An operator holds a breaker open or closed, or lets it go. The breaker need not exist. */
+  setBreaker(id: BreakerId, mode: BreakerMode, order: Order): Promise<BreakerRecord>
+  /** Every breaker that has ever changed its state or is held, at most {@link BREAKER_CAP}; those that changed last first. */
+  readBreakers(): Promise<readonly BreakerRecord[]>
 
   // ── nodes and upkeep ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -162,6 +185,9 @@ export type ChangeTopic = 'jobs' | 'endings'
 
 /** Counts in {@link QueueRecord} stop here, so that looking costs the same at any depth. */
 export const COUNT_CAP = 100_000
+
+/** {@link Store.readBreakers} answers no more than these. */
+export const BREAKER_CAP = 1_000
 
 /** What {@link Store.migrate} did. Versions are numbers of migrations; 0 is no schema. */
 export interface MigrationReport {
@@ -264,6 +290,8 @@ export interface Ack extends HeldJob {
   readonly logs: readonly string[]
   /** Whether a completed or cancelled job leaves a record. */
   readonly isKept: boolean
+  /** Of a job that was claimed as a probe: the breaker, and what it learns. It learns it with the end, in one transaction. */
+  readonly probe?: { readonly of: BreakerId; readonly outcome: CallOutcome } | undefined
 }
 
 /** What becomes of the job. Policy is decided by the caller; the store only carries it out. */
@@ -350,6 +378,81 @@ export interface QueueChange {
   readonly isPaused?: boolean | undefined
 }
 
+/** What an operator wanted: written down with what it changed. */
+export interface Order {
+  /** A random UUID. What one command changes in several calls is one row. */
+  readonly id: string
+  /** Who gave it. */
+  readonly by: string
+  /** Why, if somebody said so. */
+  readonly reason: string | null
+}
+
+/** What an operator can do. */
+export const AUDIT_ACTIONS = [
+  'pause',
+  'resume',
+  'scale',
+  'retry',
+  'cancel',
+  'delete',
+  'breaker-open',
+  'breaker-close',
+  'breaker-auto',
+] as const
+
+/** One of {@link AUDIT_ACTIONS}. */
+export type AuditAction = (typeof AUDIT_ACTIONS)[number]
+
+/** What {@link Store.readAudit} is asked for. */
+export interface AuditQuery {
+  readonly queue?: string | undefined
+  readonly action?: AuditAction | undefined
+  /** 1 to 1,000. */
+  readonly limit: number
+}
+
+/** What an operator did. */
+export interface AuditRecord {
+  readonly id: string
+  readonly at: number
+  readonly by: string
+  readonly action: AuditAction
+  readonly queue: string | null
+  /** What it was about: ids, a filter, settings, or a breaker; only plain JSON. */
+  readonly target: Readonly<Record<string, unknown>>
+  /** How many jobs it changed; null where it is not about jobs. */
+  readonly jobs: number | null
+  readonly reason: string | null
+}
+
+/** How long what operators did is kept, in milliseconds. */
+export const AUDIT_KEPT_MS: number = 90 * 24 * 60 * 60 * 1000
+
+/** Calls that ended on a node since it reported last. */
+export interface CallReport {
+  readonly id: BreakerId
+  readonly settings: BreakerSettings
+  readonly calls: number
+  readonly failures: number
+}
+
+/** A breaker as the store knows it. */
+export interface BreakerRecord extends BreakerId {
+  readonly state: BreakerState
+  readonly mode: BreakerMode
+  readonly openUntil: number | null
+  readonly changedAt: number | null
+  readonly settings: BreakerSettings | null
+  /** The calls in its window, and how many of them failed; half-open, the probes that passed. */
+  readonly calls: number
+  readonly failures: number
+  /** How many probes are under way. */
+  readonly probes: number
+  /** The last changes of the state, oldest first. */
+  readonly changes: readonly BreakerChange[]
+}
+
 /** A queue in numbers. */
 export interface QueueRecord {
   readonly name: string
@@ -432,6 +535,8 @@ export interface NodeOrders {
   /** Jobs held by this node that were asked to stop. */
   readonly stop: readonly HeldJob[]
   readonly pausedQueues: readonly string[]
+  /** As {@link Store.readBreakers} answers. */
+  readonly breakers: readonly BreakerRecord[]
 }
 
 /** A node as the store knows it. */

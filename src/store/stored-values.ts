@@ -1,6 +1,6 @@
 /** What columns hold that are no plain values, in every store: values, errors, backoffs, and text that can be kept. */
 
-import type { BackoffSettings, EncodedValue, ErrorRecord } from '../job/job.ts'
+import type { BackoffSettings, EncodedValue, ErrorRecord, ParkReason } from '../job/job.ts'
 
 /** A stored value, or null when there is none. */
 export function decodeValue(codec: EncodedValue['codec'] | null, text: string | null): EncodedValue | null {
@@ -22,6 +22,15 @@ export function decodeError(text: string | null): ErrorRecord | null {
 export function encodeError(error: ErrorRecord | null): string | null {
   return error === null ? null : JSON.stringify(error)
 }
+
+/** Why a row is parked, from its column. */
+export function parkReason(parked: string | null): ParkReason | null {
+  if (parked === null) return null
+  return parked === PARKED_BY.name || parked === PARKED_BY.key ? 'breaker' : 'no-worker'
+}
+
+/** The reason that the column gives for a breaker of a name, and of a key. */
+export const PARKED_BY = { name: 'breaker', key: 'breaker-key' } as const
 
 /**
  * Text that every engine keeps whole: some cut it at a NUL character, and none keeps a lone surrogate. Whatever is recorded

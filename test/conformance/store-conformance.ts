@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ClaimedJob, JobState } from '../../src/job/job.ts'
 import type { AttemptEnding, JobTarget, NodeRegistration, PublishedJob, Store } from '../../src/store/store.ts'
 import { ackOf, aJob, anId, aNode, aProblem, jobs, published } from '../support/store-jobs.ts'
+import { breakerConformance } from './breaker-conformance.ts'
 
 /** A new, empty database and ways to it. */
 export interface StoreFixture {
@@ -1041,6 +1042,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
           isKnown: true,
           stop: [{ id: held.id, lease: held.lease }],
           pausedQueues: [],
+          breakers: [],
         })
       })
       test('skips ended and unknown jobs with the reason', async () => {
@@ -1202,7 +1204,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
       test('orders paused queues, and tells a node that it is not known', async () => {
         await register()
         await store.changeQueue('q', { isPaused: true })
-        expect(await store.readOrders(node.id)).toEqual({ isKnown: true, stop: [], pausedQueues: ['q'] })
+        expect(await store.readOrders(node.id)).toEqual({ isKnown: true, stop: [], pausedQueues: ['q'], breakers: [] })
         expect((await store.readOrders(randomUUID())).isKnown).toBe(false)
       })
       test('hands back what a retired node still holds, and forgets the node', async () => {
@@ -1430,7 +1432,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         expect((await store.ackJobs([ackOf(held)])).stale).toEqual([held.id])
         expect((await store.markStarted([held])).stale).toEqual([held.id])
         expect((await store.giveBackJobs([held])).stale).toEqual([held.id])
-        expect(await store.readOrders(node.id)).toEqual({ isKnown: false, stop: [], pausedQueues: [] })
+        expect(await store.readOrders(node.id)).toEqual({ isKnown: false, stop: [], pausedQueues: [], breakers: [] })
         expect(await store.readNodes()).toMatchObject([{ id: node.id, isDead: true }])
         const lastBeat = await beatSeq(node.id)
         await store.publishSnapshot(node.id, { state: 'alive', loopLagMs: 0, memoryBytes: 0, queues: [] }, true)
@@ -1502,6 +1504,8 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         expect(await store.pruneJobs([policy])).toEqual({ pruned: 0, isDone: true })
       })
     })
+
+    breakerConformance(test, () => fixture)
 
     describe('onChange', () => {
       test('tells of changes by another store until the subscription ends', async () => {

@@ -45,7 +45,16 @@ describe('a session that holds an old snapshot', () => {
       const start = batch === 0 ? { isRescan: true, levels: [] } : cursors.start('q', now)
       expect(start.isRescan).toBe(batch === 0)
       const wants = [{ queue: 'q', count: 500, start }]
-      const order = { node: node.id, lease: randomUUID(), names: ['mail.ping'], wants, mustLookAhead: true, on: null }
+      const order = {
+        node: node.id,
+        lease: randomUUID(),
+        names: ['mail.ping'],
+        wants,
+        mustLookAhead: true,
+        on: null,
+        breakers: 0,
+        keptBack: null,
+      }
       const claimed = await database.claims.transaction(async (db) => {
         const explaining = new ExplainingDb(db, true)
         const answer = await claimJobs(explaining, order)

@@ -7,7 +7,8 @@ import { Database, type Db, type Lane } from '../../src/store/postgres/database.
 import { addressOf } from '../../src/store/postgres/postgres-address.ts'
 import { migrateSchema } from '../../src/store/postgres/schema.ts'
 import { ackJobs } from '../../src/store/postgres/statements/ack-jobs.ts'
-import { claimJobs } from '../../src/store/postgres/statements/claim-jobs.ts'
+import { parkKeptBack, RELEASE_LIMIT, releaseParked, setBreaker } from '../../src/store/postgres/statements/breakers.ts'
+import { claimJobs, claimProbes } from '../../src/store/postgres/statements/claim-jobs.ts'
 import { giveBackJobs, markStarted, readHeld } from '../../src/store/postgres/statements/held-jobs.ts'
 import { insertJobsWithCare, insertNewJobs } from '../../src/store/postgres/statements/insert-jobs.ts'
 import { readOrders, registerNode } from '../../src/store/postgres/statements/nodes.ts'
@@ -18,7 +19,7 @@ import { parkJobs, readPlaces, STEP_LIMIT } from '../../src/store/postgres/state
 import type { Ack, AttemptEnding } from '../../src/store/store.ts'
 import { ExplainingDb } from '../support/explaining-db.ts'
 import { postgresDatabase } from '../support/postgres-database.ts'
-import { ackOf, anId, aNode, aProblem, jobs } from '../support/store-jobs.ts'
+import { ackOf, anId, aNode, anOrder, aProblem, jobs } from '../support/store-jobs.ts'
 
 const { url } = await postgresDatabase()
 const COUNT = 100
@@ -26,6 +27,9 @@ const COUNT = 100
 const FEW = 10 * COUNT
 const node = aNode({ id: '00000000-0000-4000-8000-00000000000a' })
 const FROM_THE_START = { isRescan: true, levels: [] }
+const BREAKER = { queue: 'q', by: 'name', subject: 'mail.other' } as const
+/** What a claim knows of breakers while none is open. */
+const NO_BREAKERS = { breakers: 0, keptBack: null }
 
 /** What looks like a table in use: most jobs are ready, the others are to come, due now, parked, or have ended. */
 const FILL = `
@@ -33,7 +37,7 @@ const FILL = `
   select case when i % 10 = 9 then 'mail.other' else 'mail.ping' end, 'q', '[1]', 0,
     case when i % 10 < 6 then nextval('millrace.job_seq') end,
     millrace.now_ms() + case when i % 10 in (6, 7, 8) and i % 1000 > 10 then 3600000 else 0 end,
-    case when i % 10 = 9 then 'no-worker' end
+    case i % 20 when 9 then 'no-worker' when 19 then 'breaker' end
   from generate_series(1, $1::integer) i`
 
 const FILL_HISTORY = `
@@ -83,6 +87,7 @@ async function claimed(db: Db, names = ['mail.ping']): Promise<Ack[]> {
     wants: [{ queue: 'q', count: COUNT, start: FROM_THE_START }],
     mustLookAhead: true,
     on: null,
+    ...NO_BREAKERS,
   })
   // Where there are none, the plans are looked at all the same.
   if (answer.jobs.length === 0) return Array.from({ length: COUNT }, () => ackOf({ id: anId(), lease, attempt: 1 }))
@@ -115,6 +120,7 @@ const VERBS: readonly {
         wants: [{ queue: 'q', count: COUNT, start }],
         mustLookAhead: false,
         on: null,
+        ...NO_BREAKERS,
       })
     },
   },
@@ -126,7 +132,60 @@ const VERBS: readonly {
       const [row] = await plain.query('select coalesce(max(seq), 0) - 500 from /* schema */.job')
       const on = { queue: 'q', priority: 0, seq: Number(row?.[0]), count: COUNT }
       const order = { node: node.id, lease: randomUUID(), names: ['mail.ping'], wants: [], mustLookAhead: false }
-      return claimJobs(db, { ...order, on })
+      return claimJobs(db, { ...order, on, ...NO_BREAKERS })
+    },
+  },
+  {
+    verb: 'claim beside an open breaker',
+    lane: 'claims',
+    by: ['picked as', 'job_ready'],
+    run: (db) =>
+      claimJobs(db, {
+        node: node.id,
+        lease: randomUUID(),
+        names: ['mail.ping'],
+        wants: [{ queue: 'q', count: COUNT, start: FROM_THE_START }],
+        mustLookAhead: true,
+        on: null,
+        breakers: 0,
+        keptBack: { names: [{ queue: 'q', subject: 'mail.ping' }], keys: [{ queue: 'q', subject: 'acme' }] },
+      }),
+  },
+  {
+    verb: 'claim of probes',
+    lane: 'general',
+    by: ['picked as', 'job_parked'],
+    run: (db) =>
+      claimProbes(db, {
+        node: node.id,
+        lease: randomUUID(),
+        names: ['mail.other'],
+        of: BREAKER,
+        besides: { names: ['mail.ping'], keys: [] },
+        count: 3,
+      }),
+  },
+  {
+    verb: 'park for a breaker',
+    lane: 'general',
+    by: ['kept as', 'job_ready'],
+    run: async (db, plain) => {
+      await setBreaker(plain, BREAKER, 'open', anOrder())
+      const places = (await readPlaces(plain, 'q', new Map())).slice(0, COUNT)
+      await parkKeptBack(
+        db,
+        places.map((place) => ({ ...place, by: BREAKER })),
+      )
+    },
+  },
+  {
+    verb: 'take back what was parked for a breaker',
+    lane: 'general',
+    rows: 2 * RELEASE_LIMIT,
+    by: ['found as', 'job_parked'],
+    run: async (db, plain) => {
+      await setBreaker(plain, BREAKER, 'closed', anOrder())
+      await releaseParked(db, BREAKER)
     },
   },
   {

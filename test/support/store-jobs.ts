@@ -2,14 +2,14 @@
 
 import { randomUUID } from 'node:crypto'
 import type { ErrorRecord, NewJob } from '../../src/job/job.ts'
-import type { Ack, AttemptEnding, HeldJob, NodeRegistration, PublishedJob } from '../../src/store/store.ts'
+import type { Ack, AttemptEnding, HeldJob, NodeRegistration, Order, PublishedJob } from '../../src/store/store.ts'
 
 let made = 0
 
 /** A random UUID whose text grows with each call, as the ids of clients do. */
 export function anId(): string {
   made += 1
-  return `0190${made.toString(16).padStart(4, '0')}-${randomUUID().slice(9)}`
+  return `01${made.toString(16).padStart(6, '0')}-${randomUUID().slice(9)}`
 }
 
 /** A new job for the queue `q` with the name `mail.ping`. */
@@ -55,6 +55,11 @@ export function aNode(parts: Partial<NodeRegistration> = {}): NodeRegistration {
 /** What a node publishes of a job. */
 export function published(name: string): PublishedJob {
   return { name, queue: null, priority: null, maxAttempts: null, backoff: null, timeoutMs: null, key: null }
+}
+
+/** An order of an operator. */
+export function anOrder(parts: Partial<Order> = {}): Order {
+  return { id: randomUUID(), by: 'ana@desk', reason: null, ...parts }
 }
 
 /** The ack of a held job: completed, without a result. */

@@ -5,7 +5,7 @@
  * argv[2]: { url, record, queues?, start?, stuckLimit? }
  */
 
-import { openSync, writeSync } from 'node:fs'
+import { existsSync, openSync, writeSync } from 'node:fs'
 
 import { createRunner, currentJob, job } from 'millrace'
 
@@ -48,6 +48,13 @@ const work = {
   exit: job({ maxAttempts: 10 }, () => {
     note('start')
     process.exit(0)
+  }),
+  /** Fails while the file beside the record that is named `.down` is there, and hangs while the one named `.hang` is. */
+  flaky: job({ maxAttempts: 10, backoff: { base: 50, max: 50 } }, async () => {
+    note('start')
+    if (existsSync(`${record}.down`)) throw new Error('the dependency is down')
+    while (existsSync(`${record}.hang`)) await sleep(20)
+    note('end')
   }),
   block(ms) {
     note('start')
@@ -97,6 +104,9 @@ for (const name of [
   'queue:crash',
   'job:stuck',
   'node:stuck',
+  'breaker:open',
+  'breaker:half-open',
+  'breaker:close',
 ]) {
   runner.on(name, (payload) => {
     const shown = payload.error instanceof Error ? { error: payload.error.message } : payload

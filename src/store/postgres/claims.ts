@@ -7,19 +7,32 @@
  *       │         │       about to be idle? say so ────────┤
  *       └─────────┴────────────────────────────────────────┘ at most a few rounds
  *
- * State is in memory and only makes it quicker: the cursors, the names of this process's nodes, and when scheduled jobs were
- * last looked for.
+ * What breakers want is done before: those that were open long enough become half-open, probes are taken, and jobs of those
+ * that have closed become ready. Which are open is read anew when the claim statement says that what is known is old.
+ *
+ * State is in memory and only makes it quicker: the cursors, the names of this process's nodes, which breakers are open, and
+ * when scheduled jobs were last looked for.
  */
 
 import type { Host } from '../../host/host.ts'
 import { uuidV4 } from '../../host/uuid.ts'
 import type { ClaimAnswer, ClaimRequest, NodeRegistration } from '../store.ts'
 import type { ArrivalPace } from './arrival-pace.ts'
+import { BreakerGate } from './breaker-gate.ts'
 import { ClaimCursors, type ClaimStart } from './claim-cursors.ts'
 import type { Database } from './database.ts'
 import type { HeldLeases } from './held-leases.ts'
 import type { Listener } from './listener.ts'
-import { claimJobs, type Claimed, type ClaimOrder, type MetInQueue } from './statements/claim-jobs.ts'
+import { Parking } from './parking.ts'
+import { admitProbes, moveDue, readActiveBreakers, RELEASE_LIMIT, releaseParked } from './statements/breakers.ts'
+import {
+  claimJobs,
+  claimProbes,
+  type Claimed,
+  type ClaimOrder,
+  type Met,
+  type MetInQueue,
+} from './statements/claim-jobs.ts'
 import { countEnded, moveToDead } from './statements/end-jobs.ts'
 import { giveBackJobs, readHeld, readLeases } from './statements/held-jobs.ts'
 import { readNames } from './statements/nodes.ts'
@@ -46,6 +59,8 @@ const LOOK_AHEAD_SHARE = 20
 const UNSURE_MS = 60_000
 const COMPARE_UNSURE_EVERY_MS = 1_000
 const COMPARE_EVERY_MS = 30_000
+/** What breakers keep back is looked through for the rows behind it in no more steps than this. */
+const MOST_PORTIONS = 25
 /** How often a node looks for parked jobs that it can run, after its first look. */
 const UNPARK_EVERY_MS = 10_000
 
@@ -56,6 +71,8 @@ interface Known {
   /** When what the database says of the node is compared with what is known here. */
   compareAt: number
   readonly names: readonly string[]
+  /** Which breakers are open; null when that must be read. */
+  gate: BreakerGate | null
   readonly cursors: ClaimCursors
   /** Searches that ended at their bound, by queue: the last place looked at, by priority. */
   readonly searches: Map<string, Map<number, number>>
@@ -97,10 +114,12 @@ export class Claims {
   readonly #host: Host
   readonly #options: ClaimsOptions
   readonly #nodes = new Map<string, Known>()
+  readonly #parking: Parking
 
   constructor(host: Host, options: ClaimsOptions) {
     this.#host = host
     this.#options = options
+    this.#parking = new Parking(options.database.general)
   }
 
   /** A node of this process begins. */
@@ -125,6 +144,7 @@ export class Claims {
     const call = newCall(request, uuidV4(this.#host))
     try {
       if (this.#host.clock.monotonic() >= known.compareAt) await this.#giveBackUnknown(known, request.node)
+      await this.#heedBreakers(known, call)
       await this.#rounds(known, call)
     } catch (error) {
       // What the statement that failed has claimed, if it came through, nobody here knows of.
@@ -141,11 +161,16 @@ export class Claims {
     for (; call.rounds < MOST_ROUNDS; call.rounds++) {
       const open = wants.filter(({ missing, isAtEnd, isAtBound }) => missing > 0 && !isAtEnd && !isAtBound)
       if (open.length === 0) return
-      const claimed = await this.#round(known, call, open)
+      const gate = known.gate ?? (await this.#heedBreakers(known, call))
+      const claimed = await this.#round(known, call, open, gate)
       if (claimed.broken.length > 0) await this.#endBroken(claimed)
       if (!claimed.isAlive) {
         call.isFenced = true
         return
+      }
+      if (!claimed.isInformed) {
+        known.gate = null
+        continue
       }
       await this.#afterRound(known, open, claimed)
       // Before a queue is called empty, its scheduled jobs are looked at.
@@ -171,7 +196,13 @@ export class Claims {
     return {
       jobs,
       broken,
-      nextDueInMs: last === null || last.nextDueAt === null ? null : Math.max(0, last.nextDueAt - last.now),
+      nextDueInMs: earliest(
+        last === null || last.nextDueAt === null ? null : Math.max(0, last.nextDueAt - last.now),
+        known.gate?.dueInMs(
+          wants.map(({ queue }) => queue),
+          now,
+        ) ?? null,
+      ),
       lookAgainInMs: isUnmet ? this.#lookAgainInMs(now) : null,
       unfinished: wants.flatMap(({ queue, missing, isAtEnd, hasMore }) =>
         missing > 0 && (!isAtEnd || hasMore) ? [queue] : [],
@@ -206,12 +237,70 @@ export class Claims {
     return made
   }
 
-  async #round(known: Known, call: Call, open: readonly Want[]): Promise<Claimed> {
+  /** What breakers want before a claim. Costs nothing while none is open. */
+  async #heedBreakers(known: Known, call: Call): Promise<BreakerGate> {
+    const { database } = this.#options
+    const queues = call.wants.map(({ queue }) => queue)
+    known.gate ??= await this.#readGate(call.node)
+    const due = known.gate.due(queues, this.#host.clock.monotonic())
+    if (due.length > 0) {
+      await database.general.transaction((db) => moveDue(db, due))
+      known.gate = await this.#readGate(call.node)
+    }
+    const { gate } = known
+    for (const id of gate.toRelease(queues)) {
+      const count = await database.general.transaction((db) => releaseParked(db, id))
+      if (count < RELEASE_LIMIT) gate.released(id)
+      for (const want of call.wants) if (want.queue === id.queue) again(want, count, RELEASE_LIMIT)
+    }
+    for (const id of gate.halfOpen(queues)) {
+      const want = call.wants.find(({ queue }) => queue === id.queue)
+      if (want !== undefined && want.missing > 0) await this.#takeProbes(known, call, want, id)
+    }
+    return gate
+  }
+
+  async #readGate(node: string): Promise<BreakerGate> {
+    const readAt = this.#host.clock.monotonic()
+    const read = await readActiveBreakers(this.#options.database.claims, node)
+    // A node that is gone is told so by the claim itself.
+    return new BreakerGate(read?.known ?? 0, read?.active ?? [], readAt)
+  }
+
+  async #takeProbes(
+    known: Known,
+    call: Call,
+    want: Want,
+    of: ReturnType<BreakerGate['halfOpen']>[number],
+  ): Promise<void> {
+    const { node, lease } = call
+    const others = known.gate?.keptBackIn([of.queue]) ?? { names: [], keys: [] }
+    const subjects = (ids: typeof others.names, by: typeof of.by): readonly string[] =>
+      ids.flatMap(({ subject }) => (of.by === by && subject === of.subject ? [] : [subject]))
+    const besides = { names: subjects(others.names, 'name'), keys: subjects(others.keys, 'key') }
+    const answer = await this.#options.database.general.transaction((db) =>
+      admitProbes(db, of, async (free) => {
+        const count = Math.min(free, want.missing)
+        const claimed = await claimProbes(db, { node, lease, names: known.names, of, besides, count })
+        return { claimed, probes: claimed.jobs.map(({ job }) => job) }
+      }),
+    )
+    if (answer === null) return
+    const { jobs, broken } = answer.claimed
+    this.#options.held.add(node, jobs)
+    for (const one of jobs) call.taken.push(one)
+    for (const one of broken) call.broken.push(one)
+    if (broken.length > 0) await this.#endBroken(answer.claimed)
+    want.missing -= jobs.length
+  }
+
+  async #round(known: Known, call: Call, open: readonly Want[], gate: BreakerGate): Promise<Claimed> {
     const { node, lease, rounds } = call
     const startedAt = this.#host.clock.monotonic()
     const mustLookAhead = rounds > 0 || startedAt >= known.lookAheadAt
     const starts = new Map(open.map(({ queue }) => [queue, this.#start(known, queue, startedAt)]))
-    const on = rounds > 0 || mustLookAhead ? null : goOn(known, open, starts, startedAt)
+    const keptBack = gate.keptBackIn(open.map(({ queue }) => queue))
+    const on = rounds > 0 || mustLookAhead || keptBack !== null ? null : goOn(known, open, starts, startedAt)
     const claimed = await claimJobs(this.#options.database.claims, {
       node,
       lease,
@@ -219,7 +308,11 @@ export class Claims {
       wants: open.map(({ queue, missing }) => ({ queue, count: missing, start: starts.get(queue) ?? FROM_THE_START })),
       mustLookAhead,
       on,
+      breakers: gate.known,
+      keptBack,
     })
+    // Nothing was claimed: the next round knows more.
+    if (!claimed.isInformed) return claimed
     const now = this.#host.clock.monotonic()
     const tookMs = now - startedAt
     call.last = claimed
@@ -288,24 +381,49 @@ export class Claims {
     }
   }
 
-  /** Rows of others were met: goes on behind them to the first row of this node, as far as the bound. */
+  /**
+   * Rows were met that this node cannot run, or that a breaker keeps back: goes on behind them to the first row for this node,
+   * as far as the bound.
+   */
   async #stepOver(known: Known, want: Want, met: MetInQueue): Promise<void> {
     const own = new Set(known.names)
     const passed = [...met.foreign]
+    const blockerOf = (row: Met): ReturnType<BreakerGate['blockerOf']> =>
+      own.has(row.name) ? (known.gate?.blockerOf(row) ?? null) : null
     if (want.missing > 0 && !want.isAtEnd) {
       const search = known.searches.get(want.queue) ?? new Map<number, number>()
       note(search, met.highest)
-      const places = await readPlaces(this.#options.database.claims, want.queue, search)
-      const first = places.findIndex(({ name }) => own.has(name))
-      const others = first === -1 ? places : places.slice(0, first)
-      passed.push(...others)
-      for (const { priority, seq } of others) search.set(priority, seq)
-      want.isAtEnd = first === -1 && places.length < STEP_LIMIT
-      want.isAtBound = first === -1 && places.length === STEP_LIMIT
+      let [isFound, isMore] = [false, true]
+      // What a breaker keeps back may be very much, and is cheap to look at.
+      for (let portion = 0; portion < MOST_PORTIONS && isMore && !isFound; portion++) {
+        const places = await readPlaces(this.#options.database.claims, want.queue, search)
+        const first = places.findIndex((row) => own.has(row.name) && blockerOf(row) === null)
+        const others = first === -1 ? places : places.slice(0, first)
+        for (const row of others) passed.push(row)
+        for (const { priority, seq } of others) search.set(priority, seq)
+        isFound = first !== -1
+        isMore = places.length === STEP_LIMIT
+        if (!others.some((row) => blockerOf(row) !== null)) break
+      }
+      want.isAtEnd = !isFound && !isMore
+      want.isAtBound = !isFound && isMore
       if (want.isAtEnd) known.searches.delete(want.queue)
       else known.searches.set(want.queue, search)
     }
-    await parkJobs(this.#options.database.general, passed)
+    const foreign = passed.filter(({ name }) => !own.has(name))
+    if (foreign.length > 0) await parkJobs(this.#options.database.general, foreign)
+    const keptBack = passed.flatMap((row) => {
+      const by = blockerOf(row)
+      return by === null ? [] : [{ ...row, by }]
+    })
+    if (keptBack.length === 0) return
+    const parked = this.#parking.add(keptBack)
+    // Where probes are free, the next claim may take them from what is parked now.
+    const mayProbe = keptBack.some(({ by }) => known.gate?.isHalfOpen(by) === true)
+    if (mayProbe) want.hasMore = true
+    if (mayProbe || keptBack.length <= STEP_LIMIT) await parked
+    // What fails is met again, and then waited for.
+    else parked.catch(() => {})
   }
 
   async #endBroken(claimed: Claimed): Promise<void> {
@@ -408,6 +526,7 @@ function newlyKnown(names: readonly string[], now: number): Known {
     failedAt: -Infinity,
     compareAt: now + COMPARE_EVERY_MS,
     names,
+    gate: null,
     cursors: new ClaimCursors(),
     searches: new Map(),
     streams: new Map(),
@@ -426,6 +545,10 @@ function again(want: Want, count: number, limit: number): void {
   if (count === 0) return
   want.isAtEnd = false
   if (count >= limit) want.hasMore = true
+}
+
+function earliest(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b)
 }
 
 /** Nothing was met. */

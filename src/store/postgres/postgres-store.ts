@@ -13,17 +13,21 @@ import type { Host } from '../../host/host.ts'
 import { uuidV4 } from '../../host/uuid.ts'
 import { QUARANTINE_AFTER } from '../../job/crashes.ts'
 import type { NewJob } from '../../job/job.ts'
-import { CANCELLED_STATES, DELETED_STATES, RETRIED_STATES } from '../bulk-target.ts'
+import { auditedQueue, auditedTarget } from '../audit-content.ts'
+import { OPERATED_STATES, type Chosen } from '../bulk-target.ts'
 import { OutcomeUnknownError, storeError } from '../errors.ts'
 import type {
   Ack,
   ChangeTopic,
   AckAnswer,
+  BulkAnswer,
   FencedAnswer,
   HeldJob,
   InsertedJob,
+  JobTarget,
   NodeRegistration,
   NodeSnapshot,
+  Order,
   Store,
 } from '../store.ts'
 import { TransactionGate } from './admit-transaction.ts'
@@ -39,6 +43,8 @@ import { Listener } from './listener.ts'
 import { NO_UUID } from './rows.ts'
 import { admitSchema, migrateSchema, pendingFor } from './schema.ts'
 import { ackJobs, isOneStatement } from './statements/ack-jobs.ts'
+import { readAudit, writeAudit } from './statements/audit.ts'
+import { countCalls, readBreakers, setBreaker } from './statements/breakers.ts'
 import { giveBackJobs, markStarted, readHeld, readLeases, recordProgress } from './statements/held-jobs.ts'
 import { addPriorities, insertJobsWithCare, insertNewJobs } from './statements/insert-jobs.ts'
 import { listJobs } from './statements/list-jobs.ts'
@@ -239,32 +245,48 @@ class PostgresStore implements Store {
     return readEndings(this.#database.general, ids)
   }
 
-  async retryJobs(...[target]: Parameters<Store['retryJobs']>): ReturnType<Store['retryJobs']> {
-    await this.open()
-    const chosen = await chooseJobs(this.#database.general, target, RETRIED_STATES)
-    return this.#database.general.transaction((db) => retryJobs(db, chosen))
+  retryJobs(...[target, order]: Parameters<Store['retryJobs']>): ReturnType<Store['retryJobs']> {
+    return this.#operate('retry', target, order, retryJobs)
   }
 
-  async cancelJobs(...[target]: Parameters<Store['cancelJobs']>): ReturnType<Store['cancelJobs']> {
-    await this.open()
-    const chosen = await chooseJobs(this.#database.general, target, CANCELLED_STATES)
-    return this.#database.general.transaction((db) => cancelJobs(db, chosen))
+  cancelJobs(...[target, order]: Parameters<Store['cancelJobs']>): ReturnType<Store['cancelJobs']> {
+    return this.#operate('cancel', target, order, cancelJobs)
   }
 
-  async deleteJobs(...[target]: Parameters<Store['deleteJobs']>): ReturnType<Store['deleteJobs']> {
-    await this.open()
-    const chosen = await chooseJobs(this.#database.general, target, DELETED_STATES)
-    return this.#database.general.transaction((db) => deleteJobs(db, chosen))
+  deleteJobs(...[target, order]: Parameters<Store['deleteJobs']>): ReturnType<Store['deleteJobs']> {
+    return this.#operate('delete', target, order, deleteJobs)
   }
 
-  async changeQueue(...[queue, change]: Parameters<Store['changeQueue']>): Promise<void> {
+  async changeQueue(...[queue, change, order]: Parameters<Store['changeQueue']>): Promise<void> {
     await this.open()
-    await changeQueue(this.#database.general, queue, change)
+    await this.#database.general.transaction((db) => changeQueue(db, queue, change, order))
   }
 
   async readQueues(): ReturnType<Store['readQueues']> {
     await this.open()
     return readQueues(this.#database.general)
+  }
+
+  async readAudit(...[query]: Parameters<Store['readAudit']>): ReturnType<Store['readAudit']> {
+    await this.open()
+    return readAudit(this.#database.general, query)
+  }
+
+  // ── circuit breakers ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  async countCalls(...[reports]: Parameters<Store['countCalls']>): ReturnType<Store['countCalls']> {
+    await this.open()
+    return reports.length === 0 ? [] : this.#database.general.transaction((db) => countCalls(db, reports))
+  }
+
+  async setBreaker(...[id, mode, order]: Parameters<Store['setBreaker']>): ReturnType<Store['setBreaker']> {
+    await this.open()
+    return this.#database.general.transaction((db) => setBreaker(db, id, mode, order))
+  }
+
+  async readBreakers(): ReturnType<Store['readBreakers']> {
+    await this.open()
+    return readBreakers(this.#database.general)
   }
 
   // ── nodes and upkeep ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -349,6 +371,24 @@ class PostgresStore implements Store {
   }
 
   // ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** An operator's verb: what it changes is written down with who ordered it. */
+  async #operate(
+    action: keyof typeof OPERATED_STATES,
+    target: JobTarget,
+    order: Order | undefined,
+    work: (db: Db, chosen: Chosen) => Promise<BulkAnswer>,
+  ): Promise<BulkAnswer> {
+    await this.open()
+    const chosen = await chooseJobs(this.#database.general, target, OPERATED_STATES[action])
+    return this.#database.general.transaction(async (db) => {
+      const answer = await work(db, chosen)
+      const jobs = answer.changed.length
+      const done = { action, queue: auditedQueue(target), target: auditedTarget(target), jobs }
+      if (jobs > 0) await writeAudit(db, order, done)
+      return answer
+    })
+  }
 
   async #insert(jobs: readonly NewJob[]): Promise<readonly InsertedJob[]> {
     const { general } = this.#database

@@ -1,7 +1,7 @@
 /** One decoder per kind of row. What the database and its driver do differently ends here. */
 
 import type { AttemptRecord, ClaimedJob, EncodedValue, ErrorRecord, JobRecord, JobState } from '../../job/job.ts'
-import { brokenRow, decodeError, decodeValue, parseBackoff } from '../stored-values.ts'
+import { brokenRow, decodeError, decodeValue, parkReason, parseBackoff } from '../stored-values.ts'
 import { parseTextArray } from './array-literal.ts'
 
 /** The lease and the node of a job that nobody holds. */
@@ -157,7 +157,7 @@ export function decodeJob(row: JobRow): JobRecord {
     startedAt,
     endedAt,
     node,
-    parked: parked === null ? null : 'no-worker',
+    parked: parkReason(parked),
     isCancelRequested,
   }
 }

@@ -3,10 +3,19 @@
  */
 
 import { existsSync } from 'node:fs'
-import type { JobState } from '../../job/job.ts'
 import { RunnerError } from '../../host/errors.ts'
 import { storeError } from '../errors.ts'
-import type { MigrationReport, NodeRegistration, NodeSnapshot, PendingMigrations, Store } from '../store.ts'
+import { auditedQueue, auditedTarget } from '../audit-content.ts'
+import type {
+  BulkAnswer,
+  JobTarget,
+  MigrationReport,
+  NodeRegistration,
+  NodeSnapshot,
+  Order,
+  PendingMigrations,
+  Store,
+} from '../store.ts'
 import { Connection, type Db, type Durability } from './connection.ts'
 import { diagnoseDatabase, diskTypeOf } from './diagnose.ts'
 import type { SqliteDatabase } from './engine.ts'
@@ -16,7 +25,9 @@ import { NodeNames } from './node-names.ts'
 import { peek } from './peek.ts'
 import { admitSchema, EVERY_MIGRATION, migrateSchema, pendingFor } from './schema.ts'
 import { ackJobs } from './statements/ack-jobs.ts'
-import { CANCELLED_STATES, DELETED_STATES, RETRIED_STATES, type Chosen } from '../bulk-target.ts'
+import { OPERATED_STATES, type Chosen } from '../bulk-target.ts'
+import { readAudit, writeAudit } from './statements/audit.ts'
+import { countCalls, readBreakers, setBreaker } from './statements/breakers.ts'
 import { chooseJobs } from './statements/bulk-target.ts'
 import { cancelJobs } from './statements/cancel-jobs.ts'
 import { changeQueue } from './statements/change-queue.ts'
@@ -68,6 +79,10 @@ const EVERY_VERB: Readonly<Record<CoreVerb, true>> = {
   deleteJobs: true,
   changeQueue: true,
   readQueues: true,
+  readAudit: true,
+  countCalls: true,
+  setBreaker: true,
+  readBreakers: true,
   registerNode: true,
   readPublishedJobs: true,
   publishSnapshot: true,
@@ -221,23 +236,37 @@ export class SqliteCore implements SyncVerbs {
     return this.#read((db) => readEndings(db, ids))
   }
 
-  retryJobs(...[target]: VerbArgs<'retryJobs'>): VerbAnswer<'retryJobs'> {
-    const chosen = this.#choose(target, RETRIED_STATES)
-    return this.#write((db) => retryJobs(db, chosen))
+  retryJobs(...[target, order]: VerbArgs<'retryJobs'>): VerbAnswer<'retryJobs'> {
+    return this.#operate('retry', target, order, (db, chosen) => retryJobs(db, chosen))
   }
 
-  cancelJobs(...[target]: VerbArgs<'cancelJobs'>): VerbAnswer<'cancelJobs'> {
-    const chosen = this.#choose(target, CANCELLED_STATES)
-    return this.#write((db) => cancelJobs(db, chosen))
+  cancelJobs(...[target, order]: VerbArgs<'cancelJobs'>): VerbAnswer<'cancelJobs'> {
+    return this.#operate('cancel', target, order, (db, chosen) => cancelJobs(db, chosen))
   }
 
-  deleteJobs(...[target]: VerbArgs<'deleteJobs'>): VerbAnswer<'deleteJobs'> {
-    const chosen = this.#choose(target, DELETED_STATES)
-    return this.#write((db) => deleteJobs(db, chosen))
+  deleteJobs(...[target, order]: VerbArgs<'deleteJobs'>): VerbAnswer<'deleteJobs'> {
+    return this.#operate('delete', target, order, (db, chosen) => deleteJobs(db, chosen))
   }
 
-  changeQueue(...[queue, change]: VerbArgs<'changeQueue'>): void {
-    this.#write((db) => changeQueue(db, queue, change))
+  changeQueue(...[queue, change, order]: VerbArgs<'changeQueue'>): void {
+    this.#write((db) => changeQueue(db, queue, change, order))
+  }
+
+  readAudit(...[query]: VerbArgs<'readAudit'>): VerbAnswer<'readAudit'> {
+    return this.#read((db) => readAudit(db, query))
+  }
+
+  countCalls(...[reports]: VerbArgs<'countCalls'>): VerbAnswer<'countCalls'> {
+    // What a power cut takes back is counted less, and nothing else.
+    return this.#use().writeSoft((db) => countCalls(db, reports))
+  }
+
+  setBreaker(...[id, mode, order]: VerbArgs<'setBreaker'>): VerbAnswer<'setBreaker'> {
+    return this.#write((db) => setBreaker(db, id, mode, order))
+  }
+
+  readBreakers(): VerbAnswer<'readBreakers'> {
+    return this.#read((db) => readBreakers(db))
   }
 
   readQueues(): VerbAnswer<'readQueues'> {
@@ -342,10 +371,22 @@ export class SqliteCore implements SyncVerbs {
     return connection
   }
 
-  #choose(target: VerbArgs<'cancelJobs'>[0], states: readonly JobState[]): Chosen {
-    return chooseJobs(target, states, (query) => {
+  /** An operator's verb: what it changes is written down with who ordered it. */
+  #operate(
+    action: keyof typeof OPERATED_STATES,
+    target: JobTarget,
+    order: Order | undefined,
+    work: (db: Db, chosen: Chosen) => BulkAnswer,
+  ): BulkAnswer {
+    const chosen = chooseJobs(target, OPERATED_STATES[action], (query) => {
       this.#host.breathe()
       return this.#read((db) => listJobs(db, query))
+    })
+    return this.#write((db) => {
+      const answer = work(db, chosen)
+      const jobs = answer.changed.length
+      if (jobs > 0) writeAudit(db, order, { action, queue: auditedQueue(target), target: auditedTarget(target), jobs })
+      return answer
     })
   }
 

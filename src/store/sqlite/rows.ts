@@ -1,7 +1,7 @@
 /** One decoder per kind of row. Differences between engines end here. */
 
 import type { AttemptRecord, ClaimedJob, EncodedValue, ErrorRecord, JobRecord } from '../../job/job.ts'
-import { brokenRow, decodeError, decodeValue, parseBackoff, parseJson } from '../stored-values.ts'
+import { brokenRow, decodeError, decodeValue, parkReason, parseBackoff, parseJson } from '../stored-values.ts'
 
 /** The columns that a claim reads. */
 export const CLAIM_COLUMNS =
@@ -121,7 +121,7 @@ export function decodeJob(row: JobRow): JobRecord {
     startedAt: row.started_at,
     endedAt: row.ended_at,
     node: row.node,
-    parked: row.parked === null ? null : 'no-worker',
+    parked: parkReason(row.parked),
     isCancelRequested: row.cancel_requested === 1,
   }
 }

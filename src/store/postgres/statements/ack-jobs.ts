@@ -16,6 +16,7 @@ import { parseTextArray, plainArray, textArray } from '../array-literal.ts'
 import type { Db, Row } from '../database.ts'
 import type { HeldPlace } from '../held-leases.ts'
 import { NO_UUID } from '../rows.ts'
+import { endProbes } from './breakers.ts'
 import {
   CANCELLED_BY_OPERATOR,
   countEnded,
@@ -154,8 +155,8 @@ export interface AckContext {
 /** Whether the acks need no transaction of several statements. */
 export function isOneStatement(acks: readonly Ack[]): boolean {
   return acks.every(
-    ({ ending, logs, isKept }, _index) =>
-      ending.type === 'completed' && logs.length === 0 && isKept === acks[0]?.isKept,
+    ({ ending, logs, isKept, probe }) =>
+      ending.type === 'completed' && logs.length === 0 && isKept === acks[0]?.isKept && probe === undefined,
   )
 }
 
@@ -174,6 +175,7 @@ export async function ackJobs(db: Db, acks: readonly Ack[], context: AckContext)
   await endOthers(db, groups.others, context, applied, cancelled)
   const missed = applied.size === acks.length ? [] : acks.filter(({ id }) => !applied.has(id))
   const stale = await recognise(db, missed, cancelled)
+  await endProbes(db, acks)
   return { stale, cancelled }
 }
 

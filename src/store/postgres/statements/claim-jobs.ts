@@ -5,12 +5,17 @@
  *                        │                            rows locked there, the rows stamped with the lease, the lease's own rows
  *                        └─▶ foreign                  rows that this node cannot run: stepped over, or parked by the caller
  *
+ * What open breakers keep back counts as foreign, too; there is a statement of its own for it, so that nobody pays while none is
+ * open. A claim is made only while the node knows which are open: it says under which number it knows them.
+ *
  * The statement commits without waiting for the disk: a crash of the server may take a claim back, and the job is claimed
  * again under another random lease.
  */
 
 import { assert } from '../../../host/errors.ts'
+import type { BreakerId } from '../../../job/breaker.ts'
 import type { ClaimedJob, ErrorRecord } from '../../../job/job.ts'
+import { PARKED_BY } from '../../stored-values.ts'
 import { plainArray, textArray } from '../array-literal.ts'
 import type { ClaimStart } from '../claim-cursors.ts'
 import type { Db } from '../database.ts'
@@ -27,12 +32,12 @@ const STAMP = `
 
 const STATE = `
   select set_config('synchronous_commit', 'off', true) as soft,
-    exists (select 1 from /* schema */.node n where n.id = $2::uuid and n.dead_at is null) as is_alive,
+    (select n.breakers from /* schema */.node n where n.id = $2::uuid and n.dead_at is null) as breakers,
     (select value from /* schema */.generation) as generation,
     /* schema */.now_ms() as now`
 
 // The first row of the answer: it has no id and no name. Repeated on every row it would cost as much as a job does.
-const STATE_ROW = 'generation, null, null, null, null, null, is_alive::integer, null, now'
+const STATE_ROW = 'generation, null, null, null, null, null, breakers::integer, null, now'
 
 const IS_FREE = `j.lease = '${NO_UUID}'`
 
@@ -47,7 +52,8 @@ const ON_SAME_LEASE = `
 // `alive` locks the node's row, so that a rescue of this node waits for the claim and then finds its lease; it is only locked
 // when there is something to claim. The rows are found again by their places (ctid), which the lock holds still: all at once,
 // which takes a third less than a join.
-const CLAIM = `
+// Which rows the node may run is told by `may_run`; the only thing in which the two statements differ.
+const claimBy = ({ columns, mayRun, met }: ClaimVariant): string => `
   with want as materialized (
     select w.queue, w.count, w.place from unnest($4::text[], $5::integer[]) with ordinality w (queue, count, place)
     where not exists (select 1 from /* schema */.queue q where q.name = w.queue and q.is_paused)),
@@ -61,20 +67,21 @@ const CLAIM = `
     select j.* from want w cross join lateral (
       select r.* from (select l.priority, l.after from level l where l.queue = w.queue order by l.priority) l
       cross join lateral (
-        select j.ctid as place, j.seq, j.priority, j.queue, j.name from /* schema */.job j
+        select j.ctid as place, j.seq, j.priority, j.queue, ${columns} from /* schema */.job j
         where j.queue = w.queue and j.priority = l.priority and j.seq > l.after and ${IS_FREE}
         order by j.seq limit w.count for update skip locked) r
       limit w.count) j),
   alive as materialized (
-    select n.id from /* schema */.node n where n.id = $2::uuid and n.dead_at is null and exists (select 1 from picked) for key share),
+    select n.id from /* schema */.node n where n.id = $2::uuid and n.dead_at is null and n.breakers = $10::bigint
+      and exists (select 1 from picked) for key share),
   claimed as (
     ${STAMP}
-    where j.ctid = any(array(select place from picked)) and j.name = any($3::text[]) and exists (select 1 from alive)
+    where ${mayRun} and exists (select 1 from alive)
     returning ${CLAIMED_COLUMNS}, j.queue, j.priority),
   held as (
     ${HELD}
     select $1::uuid, $2::uuid, queue, priority, min(seq), max(seq), (select /* schema */.now_ms())
-    from picked where name = any($3::text[]) and exists (select 1 from alive) group by queue, priority
+    from picked where ${met.isOwn} and exists (select 1 from alive) group by queue, priority
     ${ON_SAME_LEASE}),
   state as materialized (
     ${STATE},
@@ -86,14 +93,39 @@ const CLAIM = `
   union all
   select * from claimed
   union all
-  select seq, null, null, name, null, null, null, null, null, null, null, queue, priority
-  from picked where not name = any($3::text[])`
+  select seq, null, null, name, ${met.key}, null, null, null, null, null, null, queue, priority
+  from picked where not (${met.isOwn})`
+
+interface ClaimVariant {
+  /** What is read of a row besides its place. */
+  readonly columns: string
+  /** Which locked rows are claimed. */
+  readonly mayRun: string
+  /** What is told of the others. */
+  readonly met: { readonly isOwn: string; readonly key: string }
+}
+
+const CLAIM = claimBy({
+  columns: 'j.name',
+  mayRun: 'j.ctid = any(array(select place from picked)) and j.name = any($3::text[])',
+  met: { isOwn: 'name = any($3::text[])', key: 'null' },
+})
+
+// A list of rows in a subquery is looked up in a table that is made of it once.
+const IS_KEPT_BACK = `(queue, name) in (select * from unnest($11::text[], $12::text[]))
+      or (key is not null and (queue, key) in (select * from unnest($13::text[], $14::text[])))`
+
+const CLAIM_GUARDED = claimBy({
+  columns: 'j.name, j.key',
+  mayRun: `j.ctid = any(array(select place from picked where name = any($3::text[]) and not (${IS_KEPT_BACK})))`,
+  met: { isOwn: `name = any($3::text[]) and not (${IS_KEPT_BACK})`, key: 'key' },
+})
 
 // The same for one priority of one queue, in which all was taken that was asked for the last time: a seventh cheaper. Rows of
 // names that this node cannot run are passed by; the general statement looks at them.
 const CLAIM_ON = `
   with alive as materialized (
-    select n.id from /* schema */.node n where n.id = $2::uuid and n.dead_at is null
+    select n.id from /* schema */.node n where n.id = $2::uuid and n.dead_at is null and n.breakers = $8::bigint
       and not exists (select 1 from /* schema */.queue q where q.name = $4::text and q.is_paused) for key share),
   claimed as (
     ${STAMP}
@@ -111,6 +143,38 @@ const CLAIM_ON = `
   union all
   select * from claimed`
 
+// Jobs that are parked for a half-open breaker, each with a new place in the order. Called with the breaker locked.
+const probesBy = (column: string, parked: string): string => `
+  with picked as materialized (
+    select j.place, j.priority, nextval('/* schema */.job_seq') as seq from (
+      select j.ctid as place, j.priority from /* schema */.job j
+      where j.queue = $4::text and j.parked = '${parked}' and j.${column} >= $5::text and j.${column} <= $5::text
+        and j.name = any($3::text[]) and not (j.name = any($7::text[])) and not (j.key is not null and j.key = any($8::text[]))
+      order by j.${column}, j.due_at limit $6::integer for update skip locked) j),
+  alive as materialized (
+    select n.id from /* schema */.node n where n.id = $2::uuid and n.dead_at is null and exists (select 1 from picked) for key share),
+  claimed as (
+    ${STAMP}, parked = null, seq = p.seq
+    from picked p where j.ctid = p.place and exists (select 1 from alive)
+    returning ${CLAIMED_COLUMNS.replace('j.seq', 'p.seq')}, j.queue, j.priority),
+  held as (
+    ${HELD}
+    select $1::uuid, $2::uuid, $4::text, priority, min(seq), max(seq), (select /* schema */.now_ms())
+    from picked where exists (select 1 from alive) group by priority
+    ${ON_SAME_LEASE}),
+  state as materialized (${STATE})
+  select ${STATE_ROW}, null::bigint, null, null, null from state where soft is not null
+  union all
+  select * from claimed`
+
+const CLAIM_PROBES = { name: probesBy('name', PARKED_BY.name), key: probesBy('key', PARKED_BY.key) } as const
+
+/** Jobs that breakers keep back. */
+export interface KeptBackJobs {
+  readonly names: readonly { readonly queue: string; readonly subject: string }[]
+  readonly keys: readonly { readonly queue: string; readonly subject: string }[]
+}
+
 /** What one claim statement is asked for. */
 export interface ClaimOrder {
   readonly node: string
@@ -120,6 +184,10 @@ export interface ClaimOrder {
   readonly wants: readonly { readonly queue: string; readonly count: number; readonly start: ClaimStart }[]
   /** Whether to look when the next scheduled job is due. */
   readonly mustLookAhead: boolean
+  /** The number under which the node knows which breakers are open: see `node.breakers`. */
+  readonly breakers: number
+  /** What those keep back; null when none of the asked queues has one. */
+  readonly keptBack: KeptBackJobs | null
   /** Where to go on, when that is in one priority of one queue and nobody needs to know more: then `wants` is not looked at. */
   readonly on: {
     readonly queue: string
@@ -135,6 +203,8 @@ export interface Met {
   readonly priority: number
   readonly seq: number
   readonly name: string
+  /** Known only while breakers are open. */
+  readonly key: string | null
 }
 
 /** A job that was claimed, its place in the order, and where its row lies. */
@@ -156,6 +226,8 @@ export interface MetInQueue {
 /** What one claim statement answers. */
 export interface Claimed {
   readonly isAlive: boolean
+  /** Whether the node knew which breakers are open; otherwise nothing was claimed. */
+  readonly isInformed: boolean
   readonly generation: number
   readonly now: number
   readonly hasLookedAhead: boolean
@@ -173,11 +245,11 @@ export async function claimJobs(db: Db, order: ClaimOrder): Promise<Claimed> {
   const common = [order.lease, order.node, textArray(order.names)]
   const { on } = order
   if (on !== null) {
-    const rows = await db.repeat(CLAIM_ON, [...common, on.queue, on.priority, on.seq, on.count])
+    const rows = await db.repeat(CLAIM_ON, [...common, on.queue, on.priority, on.seq, on.count, order.breakers])
     return readAnswer(rows as unknown as readonly AnswerRow[], order)
   }
   const levels = order.wants.flatMap(({ queue, start }) => start.levels.map((level) => ({ queue, ...level })))
-  const rows = await db.repeat(CLAIM, [
+  const parameters = [
     ...common,
     textArray(order.wants.map(({ queue }) => queue)),
     plainArray(order.wants.map(({ count }) => count)),
@@ -185,8 +257,53 @@ export async function claimJobs(db: Db, order: ClaimOrder): Promise<Claimed> {
     plainArray(levels.map(({ priority }) => priority)),
     plainArray(levels.map(({ seq }) => seq)),
     order.mustLookAhead,
-  ])
+    order.breakers,
+  ]
+  const { keptBack } = order
+  const rows =
+    keptBack === null
+      ? await db.repeat(CLAIM, parameters)
+      : await db.query(CLAIM_GUARDED, [
+          ...parameters,
+          textArray(keptBack.names.map(({ queue }) => queue)),
+          textArray(keptBack.names.map(({ subject }) => subject)),
+          textArray(keptBack.keys.map(({ queue }) => queue)),
+          textArray(keptBack.keys.map(({ subject }) => subject)),
+        ])
   return readAnswer(rows as unknown as readonly AnswerRow[], order)
+}
+
+/** What {@link claimProbes} is asked for. */
+export interface ProbeOrder {
+  readonly node: string
+  readonly lease: string
+  readonly names: readonly string[]
+  readonly of: BreakerId
+  /** What other breakers of the queue keep back. */
+  readonly besides: { readonly names: readonly string[]; readonly keys: readonly string[] }
+  readonly count: number
+}
+
+/** Claims probes of a half-open breaker, which the caller has locked, from those that are parked for it. */
+export async function claimProbes(db: Db, order: ProbeOrder): Promise<Claimed> {
+  const { node, lease, names, of, besides, count } = order
+  const rows = await db.query(CLAIM_PROBES[of.by], [
+    lease,
+    node,
+    textArray(names),
+    of.queue,
+    of.subject,
+    count,
+    textArray(besides.names),
+    textArray(besides.keys),
+  ])
+  const answer = readAnswer(rows as unknown as readonly AnswerRow[], {
+    lease,
+    mustLookAhead: false,
+    on: null,
+    breakers: -1,
+  })
+  return { ...answer, jobs: answer.jobs.map(({ job, ...rest }) => ({ ...rest, job: { ...job, probeOf: of } })) }
 }
 
 /**
@@ -195,11 +312,14 @@ export async function claimJobs(db: Db, order: ClaimOrder): Promise<Claimed> {
  */
 type AnswerRow = ClaimRow
 
-function readAnswer(rows: readonly AnswerRow[], order: ClaimOrder): Claimed {
+function readAnswer(
+  rows: readonly AnswerRow[],
+  order: Pick<ClaimOrder, 'lease' | 'mustLookAhead' | 'on' | 'breakers'>,
+): Claimed {
   const met = new Map<string, { count: number; readonly highest: Map<number, number>; readonly foreign: Met[] }>()
   const jobs: TakenJob[] = []
   const broken: { readonly id: string; readonly queue: string; readonly error: ErrorRecord }[] = []
-  const state = stateOf(rows)
+  const { breakers, ...state } = stateOf(rows)
   for (const row of rows) {
     const [seq, place, id, name] = row
     if (name === null) continue
@@ -210,7 +330,8 @@ function readAnswer(rows: readonly AnswerRow[], order: ClaimOrder): Claimed {
     inQueue.count += 1
     if (seq > (inQueue.highest.get(priority) ?? 0)) inQueue.highest.set(priority, seq)
     if (id === null || place === null) {
-      inQueue.foreign.push({ queue, priority, seq, name })
+      // Where a claimed job has its args, the row of another has its key.
+      inQueue.foreign.push({ queue, priority, seq, name, key: row[4] as string | null })
       continue
     }
     const job = decodeClaimed(row, id, name, { queue, priority, lease: order.lease, claimedAt: state.now })
@@ -218,20 +339,23 @@ function readAnswer(rows: readonly AnswerRow[], order: ClaimOrder): Claimed {
     else jobs.push({ seq, job, place })
   }
   if (!isInOrder(jobs)) jobs.sort((a, b) => a.job.priority - b.job.priority || a.seq - b.seq)
-  return { ...state, hasLookedAhead: order.mustLookAhead, jobs, broken, met }
+  const known = { isAlive: breakers !== null, isInformed: breakers === order.breakers }
+  return { ...state, ...known, hasLookedAhead: order.mustLookAhead, jobs, broken, met }
 }
 
-function stateOf(rows: readonly AnswerRow[]): Pick<Claimed, 'isAlive' | 'generation' | 'now' | 'nextDueAt'> {
+function stateOf(
+  rows: readonly AnswerRow[],
+): Pick<Claimed, 'generation' | 'now' | 'nextDueAt'> & { readonly breakers: number | null } {
   const row = rows.find(([, , , name]) => name === null)
   assert(row !== undefined, 'a claim was answered without its state')
   // The first part of the statement.
-  const [generation, isAlive, now, nextDueAt] = [row[0], row[6], row[8], row[9]] as [
+  const [generation, breakers, now, nextDueAt] = [row[0], row[6], row[8], row[9]] as [
     number,
-    number,
+    number | null,
     number,
     number | null,
   ]
-  return { isAlive: isAlive === 1, generation, now, nextDueAt }
+  return { breakers, generation, now, nextDueAt }
 }
 
 /** The server mostly answers in this order already, but nothing promises it. */

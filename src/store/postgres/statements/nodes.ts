@@ -5,6 +5,7 @@ import { parseJson, plainText, plainTextOrNull } from '../../stored-values.ts'
 import { parseTextArray, plainArray, textArray } from '../array-literal.ts'
 import type { Db } from '../database.ts'
 import { UNDER_LEASE } from '../rows.ts'
+import { LOCK_NEWS_SHARED, readBreakers } from './breakers.ts'
 
 const REGISTER = `
   insert into /* schema */.node (id, host, pid, pid_scope, pid_start, version, beat_ms, started_at, beat_at, beat_seq, queues, names, jobs)
@@ -35,7 +36,8 @@ const READ_ORDERS = `
     exists (select 1 from /* schema */.node where id = $1::uuid and dead_at is null),
     coalesce((select jsonb_agg(jsonb_build_object('id', j.id, 'lease', j.lease)) from /* schema */.lease l cross join ${UNDER_LEASE}
       where l.node = $1::uuid and j.cancel_requested), '[]'),
-    coalesce((select array_agg(name order by name collate "C") from /* schema */.queue where is_paused), '{}')`
+    coalesce((select array_agg(name order by name collate "C") from /* schema */.queue where is_paused), '{}'),
+    exists (select 1 from /* schema */.breaker where changed_at is not null)`
 
 const READ_NODES = `
   select id, host, pid, pid_scope, pid_start, version, started_at, beat_at, beat_seq, dead_at is not null, queues, jobs, snapshot,
@@ -78,6 +80,7 @@ type NodeRow = readonly [
 
 /** See {@link Store.registerNode}. */
 export async function registerNode(db: Db, node: NodeRegistration): Promise<void> {
+  await db.query(LOCK_NEWS_SHARED)
   await db.query(REGISTER, [
     node.id,
     plainText(node.host),
@@ -131,12 +134,14 @@ export async function beat(db: Db, node: string, snapshot: NodeSnapshot | null):
 /** See {@link Store.readOrders}. */
 export async function readOrders(db: Db, node: string): Promise<NodeOrders> {
   const [row] = await db.query(READ_ORDERS, [node])
+  const hasBreakers = row?.[3] === true
   // The columns of the statement, which always answers one row.
   const [isKnown, stop, paused] = row as readonly [boolean, string, string]
   return {
     isKnown,
     stop: JSON.parse(stop) as { readonly id: string; readonly lease: string }[], // built by the statement
     pausedQueues: parseTextArray(paused),
+    breakers: hasBreakers ? await readBreakers(db) : [],
   }
 }
 

@@ -1,11 +1,13 @@
 /**
- * `pruneJobs`: deletes ended jobs that were kept long enough, old counts, nodes that died long ago, and leases that nobody
- * holds. Small deletes, so that no lock is held for long.
+ * `pruneJobs`: deletes ended jobs that were kept long enough, old counts, nodes that died long ago, what operators did long
+ * ago, and leases that nobody holds. Small deletes, so that no lock is held for long.
  */
 
 import type { KeepPolicy } from '../../store.ts'
 import { plainArray, textArray } from '../array-literal.ts'
 import type { Db } from '../database.ts'
+import { pruneAudit } from './audit.ts'
+import { pruneBreakers } from './breakers.ts'
 import { removeTraces } from './end-jobs.ts'
 import { DEAD_NODE_KEPT_MS } from './nodes.ts'
 
@@ -83,6 +85,8 @@ export async function pruneJobs(
     )
     if (pruned >= PRUNE_LIMIT) return { pruned, isDone: false }
   }
+  await pruneAudit(db)
+  await pruneBreakers(db)
   await db.query(PRUNE_REST, [DEAD_NODE_KEPT_MS, ROLLUP_KEPT_S])
   return { pruned, isDone: true }
 }

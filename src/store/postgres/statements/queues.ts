@@ -1,10 +1,12 @@
 /** Queues: `readQueues`, `changeQueue`. Counts stop at the cap, so that looking costs the same at any depth. */
 
-import { COUNT_CAP, type QueueChange, type QueueRecord } from '../../store.ts'
+import { auditedChange } from '../../audit-content.ts'
+import { COUNT_CAP, type Order, type QueueChange, type QueueRecord } from '../../store.ts'
 import { plainText } from '../../stored-values.ts'
 import { textArray } from '../array-literal.ts'
 import type { Db } from '../database.ts'
 import { NO_UUID, UNDER_LEASE } from '../rows.ts'
+import { writeAudit } from './audit.ts'
 
 const SET_PAUSED = `
   insert into /* schema */.queue (name, is_paused) values ($1::text, $2::boolean)
@@ -70,9 +72,11 @@ type QueueRow = readonly [
   isKnown: boolean,
 ]
 
-/** See {@link Store.changeQueue}. */
-export async function changeQueue(db: Db, queue: string, change: QueueChange): Promise<void> {
+/** See {@link Store.changeQueue}; in a transaction. */
+export async function changeQueue(db: Db, queue: string, change: QueueChange, order?: Order): Promise<void> {
   if (change.isPaused !== undefined) await db.query(SET_PAUSED, [plainText(queue), change.isPaused])
+  const done = auditedChange(change)
+  if (done !== null) await writeAudit(db, order, { ...done, queue })
 }
 
 /** See {@link Store.readQueues}. */

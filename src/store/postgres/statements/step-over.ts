@@ -5,14 +5,14 @@ import type { Db } from '../database.ts'
 import type { Met } from './claim-jobs.ts'
 
 const READ_PLACES = `
-  select j.priority, j.seq, j.name
+  select j.priority, j.seq, j.name, j.key
   from (
     select p.priority, coalesce(c.seq, 0) as after
     from (select priority from /* schema */.queue_priority where queue = $1::text union select 0::smallint) p
     left join unnest($2::smallint[], $3::bigint[]) c (priority, seq) on c.priority = p.priority
     order by p.priority) l
   cross join lateral (
-    select j.priority, j.seq, j.name from /* schema */.job j
+    select j.priority, j.seq, j.name, j.key from /* schema */.job j
     where j.queue = $1 and j.priority = l.priority and j.seq > l.after and j.lease = '00000000-0000-0000-0000-000000000000'
     order by j.seq limit $4::integer) j
   order by j.priority, j.seq limit $4`
@@ -38,11 +38,12 @@ export async function readPlaces(db: Db, queue: string, behind: ReadonlyMap<numb
     STEP_LIMIT,
   ])
   // The columns of the statement.
-  return (rows as readonly (readonly [number, number, string])[]).map(([priority, seq, name]) => ({
+  return (rows as readonly (readonly [number, number, string, string | null])[]).map(([priority, seq, name, key]) => ({
     queue,
     priority,
     seq,
     name,
+    key,
   }))
 }
 

@@ -14,6 +14,7 @@ import type { Db } from '../connection.ts'
 import type { HeldRows } from '../held-rows.ts'
 import { encodeError, plainText, wholeNumber } from '../../stored-values.ts'
 import { hasLog, writeLog } from './add-logs.ts'
+import { endProbes } from './breakers.ts'
 import { completeTogether } from './complete-jobs.ts'
 import {
   CANCELLED_BY_OPERATOR,
@@ -80,6 +81,7 @@ export function ackJobs(db: Db, acks: readonly Ack[], rows: HeldRows): AckAnswer
     if (outcome === 'cancelled' || outcome === 'repeated-cancelled') cancelled.push(ack.id)
   }
   counter.write(db)
+  endProbes(db, acks)
   return { stale, cancelled }
 }
 

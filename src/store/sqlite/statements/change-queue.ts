@@ -1,14 +1,18 @@
 /** `changeQueue`: settings that outlive processes. */
 
-import type { QueueChange } from '../../store.ts'
+import { auditedChange } from '../../audit-content.ts'
+import type { Order, QueueChange } from '../../store.ts'
 import type { Db } from '../connection.ts'
 import { plainText } from '../../stored-values.ts'
+import { writeAudit } from './audit.ts'
 
 const SET_PAUSED = `
   insert into millrace_queue (name, is_paused) values (?, ?)
   on conflict (name) do update set is_paused = excluded.is_paused`
 
 /** See {@link Store.changeQueue}. */
-export function changeQueue(db: Db, queue: string, change: QueueChange): void {
+export function changeQueue(db: Db, queue: string, change: QueueChange, order?: Order): void {
   if (change.isPaused !== undefined) db.prepare(SET_PAUSED).run(plainText(queue), change.isPaused ? 1 : 0)
+  const done = auditedChange(change)
+  if (done !== null) writeAudit(db, order, { ...done, queue })
 }

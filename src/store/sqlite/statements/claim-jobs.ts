@@ -3,15 +3,17 @@
  * run.
  *
  * The walk is bounded. Rows that nobody alive can run are parked as it meets them, which takes them out of the index, so a
- * million of them are met once and never again. Rows that only other nodes can run are stepped over; when a walk ends at its
+ * million of them are met once and never again; so are the rows of an open breaker. Rows that only other nodes can run are stepped over; when a walk ends at its
  * bound, the next one goes on from there. At the end the search is finished, and the next one begins at the start.
  */
 
+import type { BreakerId } from '../../../job/breaker.ts'
 import type { ClaimedJob, ErrorRecord } from '../../../job/job.ts'
 import type { ClaimAnswer, ClaimRequest } from '../../store.ts'
 import type { Db } from '../connection.ts'
 import type { NodeNames } from '../node-names.ts'
 import { CLAIM_COLUMNS, decodeClaimed, type ClaimRow } from '../rows.ts'
+import { openBreakers, type ClaimBreakers } from './claim-breakers.ts'
 import { EndedCounter, moveToDead } from './end-job.ts'
 import { unparkSome } from './park-jobs.ts'
 
@@ -92,15 +94,22 @@ export function claimJobs(db: Db, request: ClaimRequest, names: NodeNames, place
   const lease = db.uuid()
   const taken: Taken = { jobs: [], seqs: [], broken: [], unknown: [] }
   const unfinished: string[] = []
+  const breakers = openBreakers(db)
   let nextDue: number | null = null
   for (const { queue, count } of request.wants) {
     if (isPaused(db, queue)) continue
     const due = promoteDue(db, queue)
-    if (due.at !== null && (nextDue === null || due.at < nextDue)) nextDue = due.at
+    const closing = breakers?.prepare(queue) ?? NOTHING_DUE
+    nextDue = earliest(nextDue, due.at, closing.dueAt)
     const isUnparking = unparkSome(db, names, request.node, queue)
-    const end = walkQueue(db, { queue, count, lease, own }, names, places, taken)
-    if (end === 'bound' || (end === 'last' && (due.isLimited || isUnparking))) unfinished.push(queue)
+    // First, so that a stream of other jobs does not keep a breaker from closing.
+    const probes = breakers === null ? 0 : takeProbes(db, { queue, count, lease, own }, breakers, taken)
+    const end = walkQueue(db, { queue, count: count - probes, lease, own }, { names, places, breakers }, taken)
+    const mayProbe = breakers?.park(queue) ?? false
+    const isMore = due.isLimited || closing.isLimited || isUnparking || mayProbe
+    if (end === 'bound' || (end === 'last' && isMore)) unfinished.push(queue)
   }
+  breakers?.unparkTaken()
   if (taken.seqs.length > 0) db.prepare(CLAIM).run(lease, request.node, db.now, JSON.stringify(taken.seqs))
   if (taken.unknown.length > 0) db.prepare(PARK).run(JSON.stringify(taken.unknown))
   endBroken(db, taken.broken)
@@ -113,6 +122,31 @@ export function claimJobs(db: Db, request: ClaimRequest, names: NodeNames, place
     isFenced: false,
   }
   return { answer, seqs: taken.seqs }
+}
+
+const NOTHING_DUE = { dueAt: null, isLimited: false } as const
+
+function earliest(...times: readonly (number | null)[]): number | null {
+  const known = times.filter((at) => at !== null)
+  return known.length === 0 ? null : Math.min(...known)
+}
+
+/** Takes jobs as probes of half-open breakers; answers how many. */
+function takeProbes(db: Db, walk: Walk, breakers: ClaimBreakers, taken: Taken): number {
+  const { queue, count, lease, own } = walk
+  const admitted = new Map<BreakerId, ClaimRow[]>()
+  for (const { row, of } of breakers.probes(queue, own, count)) {
+    if (takeRow(row, lease, db.now, taken, of) === 0) continue
+    const rows = admitted.get(of)
+    if (rows === undefined) admitted.set(of, [row])
+    else rows.push(row)
+  }
+  let probes = 0
+  for (const [of, rows] of admitted) {
+    breakers.admit(of, rows, lease)
+    probes += rows.length
+  }
+  return probes
 }
 
 function isPaused(db: Db, queue: string): boolean {
@@ -144,8 +178,15 @@ interface Walk {
 /** Where a walk ended: all asked for was taken, the last ready row was met, or so many rows were of no use. */
 type WalkEnd = 'enough' | 'last' | 'bound'
 
+/** What a walk heeds. */
+interface WalkContext {
+  readonly names: NodeNames
+  readonly places: WalkPlaces
+  readonly breakers: ClaimBreakers | null
+}
+
 /** Takes up to `count` jobs of one queue. */
-function walkQueue(db: Db, walk: Walk, names: NodeNames, places: WalkPlaces, taken: Taken): WalkEnd {
+function walkQueue(db: Db, walk: Walk, { names, places, breakers }: WalkContext, taken: Taken): WalkEnd {
   let wanted = walk.count
   let met = 0
   let place = places.get(walk.queue)
@@ -156,7 +197,9 @@ function walkQueue(db: Db, walk: Walk, names: NodeNames, places: WalkPlaces, tak
     for (const row of rows) {
       if (wanted === 0) break
       place = row
-      if (walk.own.has(row.name)) {
+      if (breakers?.meet(row) === true) {
+        met += 1
+      } else if (walk.own.has(row.name)) {
         wanted -= takeRow(row, walk.lease, db.now, taken)
       } else {
         met += 1
@@ -185,13 +228,13 @@ function readReady(db: Db, queue: string, limit: number, after: Place | undefine
 }
 
 /** Answers how many jobs were taken: one, or none when the row is broken. */
-function takeRow(row: ClaimRow, lease: string, now: number, taken: Taken): 0 | 1 {
+function takeRow(row: ClaimRow, lease: string, now: number, taken: Taken, probeOf?: BreakerId): 0 | 1 {
   const job = decodeClaimed(row, lease, now)
   if ('message' in job) {
     taken.broken.push({ id: row.id, queue: row.queue, crashes: row.crashes, error: job })
     return 0
   }
-  taken.jobs.push(job)
+  taken.jobs.push(probeOf === undefined ? job : { ...job, probeOf })
   taken.seqs.push(row.seq)
   return 1
 }

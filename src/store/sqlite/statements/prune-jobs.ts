@@ -1,7 +1,9 @@
-/** `pruneJobs`: deletes ended jobs that were kept long enough, old counts, and nodes that died long ago. */
+/** `pruneJobs`: deletes ended jobs that were kept long enough, old counts, nodes that died long ago, and what operators did long ago. */
 
+import { IDLE_BREAKER_KEPT_MS } from '../../breaker-content.ts'
 import type { KeepPolicy } from '../../store.ts'
 import type { Db } from '../connection.ts'
+import { pruneAudit } from './audit.ts'
 import { removeTraces } from './end-job.ts'
 import { DEAD_NODE_KEPT_MS } from './register-node.ts'
 
@@ -32,6 +34,11 @@ const PRUNE_NODES = 'delete from millrace_node where dead_at <= ?'
 
 const PRUNE_ROLLUP =
   'delete from millrace_rollup where (queue, second) in (select queue, second from millrace_rollup where second < ? limit 5000)'
+
+const PRUNE_BREAKERS = `
+  delete from millrace_breaker where (queue, kind, subject) in (
+    select queue, kind, subject from millrace_breaker indexed by millrace_breaker_touched
+    where touched_at <= ? and state = 'closed' and has_parked = 0 and json_extract(content, '$.mode') = 'auto' limit 1000)`
 
 const IS_LIVE = 'select 1 as found from millrace_job where id = ?'
 
@@ -64,6 +71,8 @@ export function pruneJobs(
     }
   }
   db.prepare(PRUNE_NODES).run(db.now - DEAD_NODE_KEPT_MS)
+  db.prepare(PRUNE_BREAKERS).run(db.now - IDLE_BREAKER_KEPT_MS)
+  pruneAudit(db)
   db.prepare(PRUNE_ROLLUP).run(Math.floor(db.now / 1000) - ROLLUP_KEPT_S)
   return { pruned, isDone: pruned < PRUNE_LIMIT }
 }

@@ -4,6 +4,7 @@ import type { NodeOrders, NodeRecord, NodeRegistration, NodeSnapshot, PublishedJ
 import type { Db } from '../connection.ts'
 import type { NodeNames } from '../node-names.ts'
 import { parseJson, plainText, plainTextOrNull, wholeNumber } from '../../stored-values.ts'
+import { readBreakers } from './breakers.ts'
 import { giveBackJobs, readHeld } from './give-back-jobs.ts'
 import { unparkSome } from './park-jobs.ts'
 import { publishJobs } from './published-jobs.ts'
@@ -84,6 +85,7 @@ export function readOrders(db: Db, node: string): NodeOrders {
     isKnown,
     stop: stop.map(({ id, lease }) => ({ id, lease })),
     pausedQueues: readPausedQueues(db),
+    breakers: readBreakers(db),
   }
 }
 
