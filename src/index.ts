@@ -51,7 +51,19 @@ export type {
 } from './job/typed-jobs.ts'
 export type { Explanation, WaitReason } from './queue/explain.ts'
 export type { ClientOptions, KeepOption, QueueOptions, RunnerOptions } from './runner/config.ts'
-export type { AttemptEvent, JobExceptionEvent, JobStopEvent, QueueDepthEvent, RunnerEvents } from './runner/events.ts'
+export type { BreakerMode, BreakerSettings, BreakerState } from './job/breaker.ts'
+export type { BreakerChangeInfo, BreakerInfo, Breakers, BreakerTarget } from './runner/breaker-access.ts'
+export type { BreakerOptions } from './runner/breaker-options.ts'
+export type { AuditEntry, AuditOptions, OperatorOptions } from './runner/operators.ts'
+export type { AuditAction } from './store/store.ts'
+export type {
+  AttemptEvent,
+  BreakerEvent,
+  JobExceptionEvent,
+  JobStopEvent,
+  QueueDepthEvent,
+  RunnerEvents,
+} from './runner/events.ts'
 export type { AttemptInfo, JobInfo, JobSummary } from './runner/job-view.ts'
 export type {
   AnyRunner,

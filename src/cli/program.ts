@@ -4,6 +4,8 @@ import { Command, CommanderError, Option } from 'commander'
 
 import { nodeClock } from '../host/clock.ts'
 import { tellError } from './cli-error.ts'
+import { auditCommand } from './commands/audit.ts'
+import { breakerCommand, breakersCommand } from './commands/breakers.ts'
 import { bulkCommands } from './commands/bulk.ts'
 import { deadCommand } from './commands/dead.ts'
 import { demoCommand } from './commands/demo.ts'
@@ -96,13 +98,16 @@ function makeProgram(terminal: Terminal, launch: Launch): Command {
     queuesCommand(launch),
     pauseCommand(launch),
     resumeCommand(launch),
+    breakersCommand(launch),
+    breakerCommand(launch),
+    auditCommand(launch),
     migrateCommand(launch),
     doctorCommand(launch),
     demoCommand(launch),
     versionCommand(launch),
     ...plannedCommands(launch),
   ]
-  for (const command of [program, ...commands]) configure(command, terminal)
+  for (const command of [program, ...commands.flatMap((one) => [one, ...one.commands])]) configure(command, terminal)
   for (const command of commands) program.addCommand(command)
   return program
 }

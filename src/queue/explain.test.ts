@@ -19,7 +19,8 @@ function aView(rest: Partial<QueueSnapshot> = {}): NodeSnapshot {
 const busy = aView({ consumers: [{ ...consumer, job: 'another' }] })
 
 function explain(rest: Partial<ExplainFacts>) {
-  return explainJob({ job: aJobRecord(), queue: aQueue(), nodes: [aNode({ snapshot: aView() })], now: 1_000, ...rest })
+  const facts = { job: aJobRecord(), queue: aQueue(), nodes: [aNode({ snapshot: aView() })], breakers: [], now: 1_000 }
+  return explainJob({ ...facts, ...rest })
 }
 
 describe('explainJob', () => {
@@ -90,5 +91,58 @@ describe('explainJob', () => {
     })
     expect(detail({ state: 'failed', error })).toMatchObject({ waiting: null, detail: expect.stringContaining('boom') })
     expect(detail({ state: 'cancelled', error })).toMatchObject({ waiting: null })
+  })
+
+  describe('of a job that a breaker keeps back', () => {
+    const breaker = {
+      queue: 'default',
+      by: 'name',
+      subject: 'work.run',
+      state: 'open',
+      mode: 'auto',
+      openUntil: 6_000,
+      changedAt: 0,
+      settings: { errorRate: 0.5, windowMs: 1_000, minimumCalls: 4, openForMs: 5_000, probes: 2 },
+      calls: 0,
+      failures: 0,
+      probes: 0,
+      changes: [
+        { version: 1, at: 0, from: 'closed', to: 'open', reason: '4 of 4 calls failed', calls: 4, failures: 4 },
+      ],
+    } as const
+
+    it('says why it is open, and until when', () => {
+      const { waiting, detail } = explain({ breakers: [breaker] })
+      expect(waiting).toBe('breaker')
+      expect(detail).toContain('the breaker of job "work.run" in queue "default" is open (4 of 4 calls failed)')
+      expect(detail).toContain('in 5 s; then probes are let through; its jobs wait and no attempt is charged')
+    })
+
+    it('says that an operator holds it, or that probes are under way', () => {
+      const held = { ...breaker, mode: 'open', openUntil: null } as const
+      expect(explain({ breakers: [held] }).detail).toContain('until an operator closes it or lets it go')
+      const probing = { ...breaker, state: 'half-open', openUntil: null, probes: 1, calls: 1 } as const
+      const { waiting, detail } = explain({ breakers: [probing] })
+      expect(waiting).toBe('breaker')
+      expect(detail).toContain('2 probes must pass')
+      expect(detail).toContain('1 under way, 1 passed')
+    })
+
+    it('says so of its key, too, and of nobody else', () => {
+      const byKey = { ...breaker, by: 'key', subject: 'acme' } as const
+      const job = aJobRecord({ key: 'acme' })
+      expect(explain({ job, breakers: [byKey] }).waiting).toBe('breaker')
+      for (const other of [
+        byKey,
+        { ...breaker, state: 'closed' },
+        { ...breaker, queue: 'q' },
+        { ...breaker, subject: 'x' },
+      ] as const)
+        expect(explain({ breakers: [other] }).waiting).not.toBe('breaker')
+    })
+
+    it('comes behind a pause', () => {
+      expect(explain({ breakers: [breaker], queue: aQueue({ isPaused: true }) }).waiting).toBe('paused')
+    })
   })
 })

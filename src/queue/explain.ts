@@ -2,8 +2,9 @@
 
 import { unreachable } from '../host/errors.ts'
 import { isoTime } from '../host/time.ts'
+import { breakerTitle, isBlocking } from '../job/breaker.ts'
 import type { JobRecord, JobState } from '../job/job.ts'
-import type { NodeRecord, QueueRecord, QueueSnapshot } from '../store/store.ts'
+import type { BreakerRecord, NodeRecord, QueueRecord, QueueSnapshot } from '../store/store.ts'
 
 /** Every reason that can be given; null is "for no reason: it runs, or it has ended". */
 export const WAIT_REASONS = [
@@ -36,6 +37,8 @@ export interface ExplainFacts {
   /** The job's queue; null when the store has nothing on it. */
   readonly queue: QueueRecord | null
   readonly nodes: readonly NodeRecord[]
+  /** Circuit breakers, those of this job among them. */
+  readonly breakers: readonly BreakerRecord[]
   /** Now, on the store's clock as near as known: milliseconds since 1970. */
   readonly now: number
 }
@@ -88,7 +91,7 @@ function explainRunning({ job, nodes }: ExplainFacts): Explanation {
   }
 }
 
-function explainQueued({ job, queue, nodes }: ExplainFacts): Explanation {
+function explainQueued({ job, queue, nodes, breakers, now }: ExplainFacts): Explanation {
   const { state } = job
   const serving = nodes.filter((node) => !node.isDead && node.queues.includes(job.queue))
   const knowing = serving.filter((node) => node.jobs.some(({ name }) => name === job.name))
@@ -96,6 +99,8 @@ function explainQueued({ job, queue, nodes }: ExplainFacts): Explanation {
   if (queue?.isPaused === true) {
     return { state, waiting: 'paused', detail: `queue "${job.queue}" is paused; resume it to go on` }
   }
+  const breaker = breakers.find((one) => isBlocking(one) && isBreakerOf(one, job))
+  if (breaker !== undefined) return { state, waiting: 'breaker', detail: breakerDetail(breaker, now) }
   const views = knowing.flatMap((node) => node.snapshot?.queues.filter((view) => view.queue === job.queue) ?? [])
   const ahead = queue === null ? 0 : Math.max(0, queue.depth - 1)
   if (views.length > 0 && views.every((view) => view.concurrency > 0 && busyIn(view) >= view.concurrency)) {
@@ -105,6 +110,26 @@ function explainQueued({ job, queue, nodes }: ExplainFacts): Explanation {
   }
   const detail = `no consumer of queue "${job.queue}" has asked for more work yet (${describeViews(views)}); ${waiting(ahead)}`
   return { state, waiting: 'no-demand', detail }
+}
+
+function isBreakerOf({ queue, by, subject }: BreakerRecord, job: JobRecord): boolean {
+  return queue === job.queue && subject === (by === 'name' ? job.name : job.key)
+}
+
+function breakerDetail(breaker: BreakerRecord, now: number): string {
+  const { state, mode, openUntil, changes, probes, calls, settings } = breaker
+  const why = changes.at(-1)?.reason ?? 'an operator set it'
+  if (state === 'half-open') {
+    const want = countOf(settings?.probes ?? 1, 'probe')
+    return `${breakerTitle(breaker)} is half-open: ${want} must pass before its jobs run again; ${probes} under way, ${calls} passed; they wait and no attempt is charged`
+  }
+  const until =
+    mode === 'open'
+      ? 'until an operator closes it or lets it go'
+      : openUntil === null || openUntil <= now
+        ? 'until a node lets probes through'
+        : `until ${isoTime(openUntil)}, in ${Math.ceil((openUntil - now) / 1000)} s; then probes are let through`
+  return `${breakerTitle(breaker)} is open (${why}) ${until}; its jobs wait and no attempt is charged`
 }
 
 function notDue(job: JobRecord, now: number): string {

@@ -1,5 +1,6 @@
 /** What a consumer hands to the acker: one attempt that came to its end. */
 
+import type { CallOutcome } from '../job/breaker.ts'
 import type { ClaimedJob } from '../job/job.ts'
 import type { Ack, AttemptEnding } from '../store/store.ts'
 import type { KeepSettings } from './queue-settings.ts'
@@ -22,10 +23,13 @@ export interface FinishedJob {
   readonly logs: readonly string[]
   /** Whether a completed or cancelled job leaves a record. */
   readonly isKept: boolean
+  /** What it says to a circuit breaker; absent where nobody asks. */
+  readonly outcome?: CallOutcome | undefined
 }
 
 /** The store's form of a finished job. */
 export function toAck(finished: FinishedJob, monotonicNow: number): Ack {
+  const { probeOf } = finished.job
   return {
     id: finished.job.id,
     lease: finished.job.lease,
@@ -36,6 +40,7 @@ export function toAck(finished: FinishedJob, monotonicNow: number): Ack {
     progress: finished.progress,
     logs: finished.logs,
     isKept: finished.isKept,
+    ...(probeOf === undefined ? {} : { probe: { of: probeOf, outcome: finished.outcome ?? 'none' } }),
   }
 }
 

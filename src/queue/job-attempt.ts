@@ -8,6 +8,7 @@ import type { Clock } from '../host/host.ts'
 import { encodeValue } from '../job/args-codec.ts'
 import { jobOfThisCode, type CurrentJob } from '../job/current-job.ts'
 import { jobError } from '../job/errors.ts'
+import type { CallOutcome } from '../job/breaker.ts'
 import type { ClaimedJob } from '../job/job.ts'
 import type { RegisteredJob } from '../job/registry.ts'
 import { sanitizeText } from '../job/stored-text.ts'
@@ -102,7 +103,7 @@ export class JobAttempt implements CurrentJob {
   }
 
   /** The attempt as one that came to its end now. */
-  finished(ending: AttemptEnding, notes: RunNotes, isDiscarded: boolean): FinishedJob {
+  finished(ending: AttemptEnding, notes: RunNotes, isDiscarded: boolean, outcome?: CallOutcome): FinishedJob {
     const { job, waitMs, run } = this
     const endedAt = this.#services.clock.monotonic()
     return {
@@ -116,6 +117,7 @@ export class JobAttempt implements CurrentJob {
       progress: notes.progress,
       logs: notes.logs,
       isKept: isKept(this.#services.keepOf(job.queue), ending),
+      outcome,
     }
   }
 
@@ -167,7 +169,9 @@ export class JobAttempt implements CurrentJob {
     const { codec, text } = encodeValue(result, 'result')
     const ending = { type: 'completed', result: { codec, text }, error: null } as const
     const finished = this.finished(ending, this.run.peekNotes(), false)
-    const isOurs = await store.ackInTransaction(tx, toAck(finished, clock.monotonic()))
+    // Its breaker, if it is a probe, learns it from the ack that follows: the user's transaction must lock nothing of others.
+    const ack = { ...toAck(finished, clock.monotonic()), probe: undefined }
+    const isOurs = await store.ackInTransaction(tx, ack)
     if (!isOurs) {
       throw jobError(
         'ERR_STALE_LEASE',

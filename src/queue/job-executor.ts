@@ -22,6 +22,7 @@ import type { RegisteredJob, Registry } from '../job/registry.ts'
 import type { Store } from '../store/store.ts'
 import { isPromise } from '../process/and-then.ts'
 import { judgeAttempt, neverBegan, type HandlerEnd } from './attempt-ending.ts'
+import { callOutcome, type QueueBreaker } from './breaker-verdict.ts'
 import { ExponentialWait } from './exponential-wait.ts'
 import { isKept, type FinishedJob } from './finished-job.ts'
 import { JobAttempt, type AttemptServices, type JobSlot, type ReadyJob } from './job-attempt.ts'
@@ -39,6 +40,7 @@ export interface JobExecutorOptions {
   /** How long an attempt may take where neither the job nor its code says. */
   readonly timeoutMsOf: (queue: string) => number
   readonly keepOf: (queue: string) => KeepSettings
+  readonly breakerOf: (queue: string) => QueueBreaker | null
   /** Whether the node was heard of late enough that nobody else can have its jobs. */
   readonly isHeard: () => boolean
   /** Takes jobs that others may have by now. */
@@ -52,6 +54,9 @@ export interface JobExecutorOptions {
 
 /** What came so lately need not be doubted: the node was heard of when it came. */
 const FRESH_MS = 1_000
+
+/** For a probe that another node's settings asked for. */
+const EVERY_ERROR: Pick<QueueBreaker, 'isFailure'> = { isFailure: null }
 
 /** How a job ended; undefined when it was, or is to be, handed back. */
 export type RunAnswer = FinishedJob | undefined
@@ -173,7 +178,26 @@ export class JobExecutor {
       random: this.#host.random,
       onBackoffProblem: this.#onBackoffProblem,
     })
-    return judgement === 'returned' ? undefined : attempt.finished(judgement.ending, notes, judgement.isDiscarded)
+    if (judgement === 'returned') return undefined
+    const { ending, isDiscarded } = judgement
+    const breaker = this.#options.breakerOf(job.queue) ?? (job.probeOf === undefined ? null : EVERY_ERROR)
+    const outcome =
+      breaker === null
+        ? undefined
+        : callOutcome({
+            breaker,
+            ending,
+            isDiscarded,
+            end,
+            stopReason: run.stopReason,
+            onProblem: this.#onBreakerProblem,
+          })
+    return attempt.finished(ending, notes, isDiscarded, outcome)
+  }
+
+  readonly #onBreakerProblem = (error: unknown): void => {
+    const message = `isFailure of a breaker threw, so the error counts as a failure: ${String(error)}`
+    this.#host.logger.log({ level: 'warn', code: 'breaker_problem', args: [error], message })
   }
 
   readonly #onBackoffProblem = (job: ClaimedJob, sentence: string): void => {

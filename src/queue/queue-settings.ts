@@ -1,5 +1,7 @@
 /** The settings of a queue on this node. */
 
+import type { QueueBreaker } from './breaker-verdict.ts'
+
 /** How long ended jobs are kept, in milliseconds; 0 keeps none. */
 export interface KeepSettings {
   readonly completedMs: number
@@ -19,7 +21,12 @@ export interface QueueSettings {
   /** How long an attempt may take where neither the job nor its code says. */
   readonly timeoutMs: number
   readonly keep: KeepSettings
+  /** When its jobs are kept back because what they depend on fails; null is never. */
+  readonly breaker: QueueBreaker | null
 }
+
+/** The queue of jobs that name none. */
+export const DEFAULT_QUEUE_NAME = 'default'
 
 const HOUR_MS = 3_600_000
 
@@ -30,4 +37,5 @@ export const DEFAULT_QUEUE: QueueSettings = {
   prefetch: 'auto',
   timeoutMs: 15 * 60_000,
   keep: { completedMs: 24 * HOUR_MS, cancelledMs: 24 * HOUR_MS, failedMs: 30 * 24 * HOUR_MS },
+  breaker: null,
 }

@@ -64,12 +64,38 @@ describe('readConfig', () => {
     [{ queues: { api: { globalConcurrency: 1 } } }],
     [{ queues: { api: { perKey: { concurrency: 1 } } } }],
     [{ queues: { api: { rateLimit: { limit: 1, per: '1s' } } } }],
-    [{ queues: { api: { breaker: {} } } }],
     [{ queues: { api: { through: [] } } }],
   ])('refuses what is planned, instead of ignoring it: %j', (options) => {
     expect(() => readConfig({ jobs, ...options })).toThrow(
       expect.objectContaining({ code: 'ERR_NOT_AVAILABLE', message: expect.stringContaining('not available yet') }),
     )
+  })
+
+  it('reads a breaker with its defaults, and none where none is given', () => {
+    const isFailure = () => false
+    const { settingsOf } = readConfig({
+      jobs,
+      queues: { api: { breaker: {} }, own: { breaker: { by: 'key', errorRate: 0.2, window: '1m', isFailure } } },
+    })
+    const defaults = { errorRate: 0.5, windowMs: 30_000, minimumCalls: 10, openForMs: 30_000, probes: 1 }
+    expect(settingsOf('default').breaker).toBeNull()
+    expect(settingsOf('api').breaker).toEqual({ by: 'name', settings: defaults, isFailure: null })
+    const settings = { ...defaults, errorRate: 0.2, windowMs: 60_000 }
+    expect(settingsOf('own').breaker).toEqual({ by: 'key', settings, isFailure })
+  })
+
+  it.each([
+    [{ errorrate: 1 }, 'did you mean "errorRate"'],
+    [{ errorRate: 0 }, 'above 0 and at most 1'],
+    [{ errorRate: 1.5 }, 'above 0 and at most 1'],
+    [{ by: 'queue' }, '"name" or "key"'],
+    [{ window: '10ms' }, 'from 1 s to 1 h'],
+    [{ openFor: 1 }, 'at least 100 ms'],
+    [{ probes: 0 }, 'from 1 to 1000'],
+    [{ minimumCalls: 0.5 }, 'whole number'],
+    [{ isFailure: true }, 'a function of an error'],
+  ])('refuses the breaker %j', (breaker, problem) => {
+    expect(problemsOf({ jobs, queues: { api: { breaker } } })).toEqual([expect.stringContaining(problem)])
   })
 
   it('refuses a database that is given but undefined in production, and only there', () => {

@@ -8,9 +8,10 @@ import { notAvailableError } from '../job/not-available.ts'
 import { optionReader, queueNameProblem, type OptionReader } from '../job/option-reader.ts'
 import { buildRegistry, type Registry } from '../job/registry.ts'
 import type { JobModules } from '../job/typed-jobs.ts'
-import { DEFAULT_QUEUE, type KeepSettings, type QueueSettings } from '../queue/queue-settings.ts'
+import { DEFAULT_QUEUE, DEFAULT_QUEUE_NAME, type KeepSettings, type QueueSettings } from '../queue/queue-settings.ts'
 import type { KeepPolicy } from '../store/store.ts'
 import type { PoolLike } from '../store/postgres/postgres-address.ts'
+import { readBreaker, type BreakerOptions } from './breaker-options.ts'
 import { readDatabase, type DatabaseSettings } from './database.ts'
 
 /** How long ended jobs of a queue are kept: one duration for all that completed or were cancelled, or one for each kind. */
@@ -40,6 +41,8 @@ export interface QueueOptions {
   readonly timeout?: Duration | undefined
   /** Default: `{ completed: '24h', cancelled: '24h', failed: '30d' }`. */
   readonly keep?: KeepOption | undefined
+  /** When its jobs are kept back because what they depend on fails. Default: never. */
+  readonly breaker?: BreakerOptions | undefined
 }
 
 /** What {@link createClient} takes: where the jobs are. */
@@ -96,16 +99,8 @@ export interface RunnerConfig {
 const CLIENT_NAMES = ['database', 'schema', 'durability', 'migrate', 'host'] as const
 const NAMES = [...CLIENT_NAMES, 'jobs', 'queues', 'stuckLimit', 'module'] as const
 const LATER_NAMES = ['cron', 'onDeadLetter'] as const
-const QUEUE_NAMES = ['concurrency', 'maxDemand', 'prefetch', 'timeout', 'keep'] as const
-const LATER_QUEUE_NAMES = [
-  'isolate',
-  'memory',
-  'globalConcurrency',
-  'perKey',
-  'rateLimit',
-  'breaker',
-  'through',
-] as const
+const QUEUE_NAMES = ['concurrency', 'maxDemand', 'prefetch', 'timeout', 'keep', 'breaker'] as const
+const LATER_QUEUE_NAMES = ['isolate', 'memory', 'globalConcurrency', 'perKey', 'rateLimit', 'through'] as const
 const KEEP_NAMES = ['completed', 'cancelled', 'failed'] as const
 const MOST = 10_000
 const SHORTEST_FAILED_KEEP_MS = 60_000
@@ -138,7 +133,7 @@ export function readConfig(options: unknown): RunnerConfig {
   return Object.freeze({
     database,
     registry,
-    queues: [...new Set([...queues.keys(), ...named, 'default'])],
+    queues: [...new Set([...queues.keys(), ...named, DEFAULT_QUEUE_NAME])],
     settingsOf: (queue: string) => queues.get(queue) ?? DEFAULT_QUEUE,
     keepPolicies: [
       ...[...queues].map(([queue, { keep }]) => ({ queue, ...keep })),
@@ -215,6 +210,7 @@ function readQueue(queue: string, value: unknown, problems: string[], later: str
     prefetch: isAuto ? 'auto' : (reader.integer('prefetch', 0, MOST) ?? DEFAULT_QUEUE.prefetch),
     timeoutMs: reader.duration('timeout', { isZeroAllowed: false }) ?? DEFAULT_QUEUE.timeoutMs,
     keep: readKeep(reader.get('keep'), of, problems),
+    breaker: readBreaker(reader.get('breaker'), of, problems),
   })
 }
 

@@ -21,7 +21,7 @@ import { diagnoseWorkers } from './diagnosis.ts'
 import { runnerError } from './errors.ts'
 import type { RunnerEvents } from './events.ts'
 import { announceEnd, endingOf } from './finished-events.ts'
-import type { JobFilterOptions, Runner, StartOptions, StopOptions } from './runner.ts'
+import type { Runner, StartOptions, StopOptions } from './runner.ts'
 import { JobAccess } from './job-access.ts'
 import { guardProcess } from './process-guard.ts'
 import { onSignals } from './signals.ts'
@@ -232,28 +232,36 @@ export class JobRunner {
     return this.#access.dead
   }
 
-  retry(target: string | JobFilterOptions): ReturnType<JobAccess['retry']> {
-    return this.#access.retry(target)
+  get breakers(): JobAccess['breakers'] {
+    return this.#access.breakers
   }
 
-  cancel(target: string | JobFilterOptions): ReturnType<JobAccess['cancel']> {
-    return this.#access.cancel(target)
+  audit(...args: Parameters<JobAccess['audit']>): ReturnType<JobAccess['audit']> {
+    return this.#access.audit(...args)
   }
 
-  delete(target: string | JobFilterOptions): ReturnType<JobAccess['delete']> {
-    return this.#access.delete(target)
+  retry(...args: Parameters<JobAccess['retry']>): ReturnType<JobAccess['retry']> {
+    return this.#access.retry(...args)
+  }
+
+  cancel(...args: Parameters<JobAccess['cancel']>): ReturnType<JobAccess['cancel']> {
+    return this.#access.cancel(...args)
+  }
+
+  delete(...args: Parameters<JobAccess['delete']>): ReturnType<JobAccess['delete']> {
+    return this.#access.delete(...args)
   }
 
   explain(id: string): ReturnType<JobAccess['explain']> {
     return this.#access.explain(id)
   }
 
-  pause(queue: string): Promise<void> {
-    return this.#access.pause(queue)
+  pause(...args: Parameters<JobAccess['pause']>): Promise<void> {
+    return this.#access.pause(...args)
   }
 
-  resume(queue: string): Promise<void> {
-    return this.#access.resume(queue)
+  resume(...args: Parameters<JobAccess['resume']>): Promise<void> {
+    return this.#access.resume(...args)
   }
 
   wake(): Promise<void> {

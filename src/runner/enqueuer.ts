@@ -11,6 +11,7 @@ import type { NewJob } from '../job/job.ts'
 import { keyOf } from '../job/key-path.ts'
 import type { JobSettings } from '../job/job-definition.ts'
 import type { JobFunction } from '../job/typed-jobs.ts'
+import { DEFAULT_QUEUE_NAME } from '../queue/queue-settings.ts'
 import { EnqueueBatcher } from '../queue/enqueue-batcher.ts'
 import type { InsertedJob, Store } from '../store/store.ts'
 import type { Bus } from '../telemetry/bus.ts'
@@ -197,7 +198,7 @@ export class Enqueuer {
       id: options.id ?? uuidV7(this.#host),
       isIdChosen: options.id !== undefined,
       name: entry.name,
-      queue: options.queue ?? settings?.queue ?? 'default',
+      queue: options.queue ?? settings?.queue ?? DEFAULT_QUEUE_NAME,
       args: { codec, text },
       priority: options.priority ?? settings?.priority ?? 0,
       maxAttempts: options.maxAttempts ?? settings?.maxAttempts ?? DEFAULT_MAX_ATTEMPTS,

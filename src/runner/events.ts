@@ -39,6 +39,22 @@ export interface QueueDepthEvent {
   readonly oldestAgeMs: number | null
 }
 
+/** A circuit breaker changed its state. Each process that works tells it, within moments, whoever made the change. */
+export interface BreakerEvent {
+  readonly queue: string
+  /** Whether it is the breaker of a job name or of a key. */
+  readonly by: 'name' | 'key'
+  /** The job name or the key. */
+  readonly subject: string
+  readonly from: 'closed' | 'open' | 'half-open'
+  /** Why, as a sentence without a full stop. */
+  readonly reason: string
+  /** How many calls were in the window, or how many probes had ended. */
+  readonly calls: number
+  readonly failures: number
+  readonly at: Date
+}
+
 /** Every event by its name. */
 export interface RunnerEvents {
   /** A job was enqueued by this process; with the option `tx`, before the transaction is committed. */
@@ -82,6 +98,12 @@ export interface RunnerEvents {
     readonly failed: readonly string[]
     readonly cancelled: readonly string[]
   }
+  /** Jobs of a name or key are kept back from now on, on every node. */
+  'breaker:open': BreakerEvent
+  /** Probes are let through. */
+  'breaker:half-open': BreakerEvent
+  /** Its jobs run again. */
+  'breaker:close': BreakerEvent
   /** The store failed; what was asked of it is asked again. */
   'store:error': { readonly error: unknown }
 }

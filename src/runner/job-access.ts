@@ -15,13 +15,16 @@ import { queueNameProblem } from '../job/option-reader.ts'
 import type { JobFunction } from '../job/typed-jobs.ts'
 import { Endings, type KnownEnding } from '../queue/endings.ts'
 import { explainJob } from '../queue/explain.ts'
-import type { BulkAnswer, JobTarget as StoreTarget, Store } from '../store/store.ts'
+import type { BulkAnswer, JobTarget as StoreTarget, Order, QueueChange, Store } from '../store/store.ts'
 import type { Bus } from '../telemetry/bus.ts'
+import { breakerAccess, type Breakers } from './breaker-access.ts'
 import { Enqueuer, type EnqueuerOptions } from './enqueuer.ts'
 import { runnerError } from './errors.ts'
 import type { RunnerEvents } from './events.ts'
 import { readListOptions, readTarget, storedId } from './filters.ts'
 import { jobInfo, jobSummary, type JobInfo } from './job-view.ts'
+import { auditEntry, readAuditOptions, readOrder } from './operators.ts'
+import type { AuditEntry, AuditOptions, OperatorOptions } from './operators.ts'
 import { awaitResult } from './result.ts'
 import type { JobFilterOptions, JobList, QueueInfo, SkippedJob } from './runner.ts'
 
@@ -63,6 +66,7 @@ export class JobAccess {
     list: (filter?: Record<string, unknown>) => Promise<JobList<JobInfo>>
     groups: () => never
   }
+  readonly breakers: Breakers
   #isClosed = false
   #remark: LogRecord | undefined
 
@@ -78,6 +82,11 @@ export class JobAccess {
       resolve,
       bus,
       onEnqueued: (queue, dueInMs) => worker()?.enqueued(queue, dueInMs),
+    })
+    this.breakers = breakerAccess(host, {
+      store,
+      assertOpen: () => this.assertOpen(),
+      onChange: () => worker()?.wake(),
     })
     this.dead = {
       list: (filter) => this.#listDead(filter),
@@ -174,37 +183,52 @@ export class JobAccess {
     return { ...page, jobs: jobs.filter((job) => job !== null) }
   }
 
-  async retry(target: string | JobFilterOptions): Promise<{ retried: number; skipped: readonly SkippedJob[] }> {
-    const { changed, skipped } = await this.#bulk('retry', target, (wanted) => this.#store.retryJobs(wanted))
+  async retry(
+    target: string | JobFilterOptions,
+    options?: OperatorOptions,
+  ): Promise<{ retried: number; skipped: readonly SkippedJob[] }> {
+    const { changed, skipped } = await this.#bulk('retry', target, options, (...args) => this.#store.retryJobs(...args))
     this.#options.worker()?.wake()
     return { retried: changed.length, skipped }
   }
 
-  async cancel(target: string | JobFilterOptions): Promise<{ cancelled: number; skipped: readonly SkippedJob[] }> {
-    const { changed, skipped } = await this.#bulk('cancel', target, (wanted) => this.#store.cancelJobs(wanted))
+  async cancel(
+    target: string | JobFilterOptions,
+    options?: OperatorOptions,
+  ): Promise<{ cancelled: number; skipped: readonly SkippedJob[] }> {
+    const { changed, skipped } = await this.#bulk('cancel', target, options, (...args) =>
+      this.#store.cancelJobs(...args),
+    )
     for (const id of changed) this.#options.worker()?.stopJob(id)
     return { cancelled: changed.length, skipped }
   }
 
-  async delete(target: string | JobFilterOptions): Promise<{ deleted: number; skipped: readonly SkippedJob[] }> {
-    const { changed, skipped } = await this.#bulk('delete', target, (wanted) => this.#store.deleteJobs(wanted))
+  async delete(
+    target: string | JobFilterOptions,
+    options?: OperatorOptions,
+  ): Promise<{ deleted: number; skipped: readonly SkippedJob[] }> {
+    const { changed, skipped } = await this.#bulk('delete', target, options, (...args) =>
+      this.#store.deleteJobs(...args),
+    )
     return { deleted: changed.length, skipped }
   }
 
   async #bulk(
     verb: string,
     target: unknown,
-    call: (target: StoreTarget) => Promise<BulkAnswer>,
+    options: OperatorOptions | undefined,
+    call: (target: StoreTarget, order: Order) => Promise<BulkAnswer>,
   ): Promise<{ changed: string[]; skipped: readonly SkippedJob[] }> {
     this.assertOpen()
     const wanted = readTarget(target, verb)
+    const order = readOrder(this.#host, verb, options)
     if ('id' in wanted) {
-      const { changed, skipped } = await call({ ids: [storedId(wanted.id)] })
+      const { changed, skipped } = await call({ ids: [storedId(wanted.id)] }, order)
       return { changed: [...changed], skipped }
     }
     const changed: string[] = []
     for (let mayHaveMore = true; mayHaveMore;) {
-      const answer = await call({ filter: wanted.filter, limit: BULK_SIZE })
+      const answer = await call({ filter: wanted.filter, limit: BULK_SIZE }, order)
       changed.push(...answer.changed)
       mayHaveMore = answer.mayHaveMore && answer.changed.length > 0
     }
@@ -215,26 +239,35 @@ export class JobAccess {
     this.assertOpen()
     const details = await this.#store.readJob(storedId(id))
     if (details === null) return null
-    const [queues, nodes] = await Promise.all([this.#store.readQueues(), this.#store.readNodes()])
+    const [queues, nodes, breakers] = await Promise.all([
+      this.#store.readQueues(),
+      this.#store.readNodes(),
+      this.#store.readBreakers(),
+    ])
     const { job } = details
     const queue = queues.find(({ name }) => name === job.queue) ?? null
-    return explainJob({ job, queue, nodes, now: this.#host.clock.now() })
+    return explainJob({ job, queue, nodes, breakers, now: this.#host.clock.now() })
   }
 
-  async pause(queue: string): Promise<void> {
-    await this.#changeQueue(queue, true)
+  async pause(queue: string, options?: OperatorOptions): Promise<void> {
+    await this.#changeQueue('pause', queue, { isPaused: true }, options)
   }
 
-  async resume(queue: string): Promise<void> {
-    await this.#changeQueue(queue, false)
+  async resume(queue: string, options?: OperatorOptions): Promise<void> {
+    await this.#changeQueue('resume', queue, { isPaused: false }, options)
     this.#options.worker()?.wake()
   }
 
-  async #changeQueue(queue: string, isPaused: boolean): Promise<void> {
+  async #changeQueue(verb: string, queue: string, change: QueueChange, options?: OperatorOptions): Promise<void> {
     this.assertOpen()
     const problem = queueNameProblem(queue, 'the name of the queue')
     if (problem !== undefined) throw jobError('ERR_BAD_OPTIONS', problem)
-    await this.#store.changeQueue(queue, { isPaused })
+    await this.#store.changeQueue(queue, change, readOrder(this.#host, verb, options))
+  }
+
+  async audit(options?: AuditOptions): Promise<readonly AuditEntry[]> {
+    this.assertOpen()
+    return (await this.#store.readAudit(readAuditOptions(options))).map(auditEntry)
   }
 
   async wake(): Promise<void> {

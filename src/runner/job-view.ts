@@ -1,6 +1,6 @@
 /** A job as the API shows it. */
 
-import { toDate } from '../host/time.ts'
+import { dateOrNull, toDate } from '../host/time.ts'
 import { decodeValue } from '../job/args-codec.ts'
 import type { AttemptRecord, EncodedValue, ErrorRecord, JobRecord, JobState } from '../job/job.ts'
 import type { JobDetails } from '../store/store.ts'
@@ -83,10 +83,6 @@ export function jobSummary(job: JobRecord): JobSummary {
 function attemptInfo({ attempt, node, startedAt, endedAt, error, logs }: AttemptRecord): AttemptInfo {
   const info = { attempt, node, startedAt: dateOrNull(startedAt), endedAt: dateOrNull(endedAt), logs }
   return error === null ? info : { ...info, error }
-}
-
-function dateOrNull(ms: number | null): Date | null {
-  return ms === null ? null : toDate(ms)
 }
 
 /** Looking at a job must work whatever is in its row. */

@@ -17,8 +17,10 @@ import type { Explanation } from '../queue/explain.ts'
 import type { Finding, MigrationReport, PendingMigrations } from '../store/store.ts'
 import type { Duration } from '../job/duration.ts'
 import type { Listener } from '../telemetry/bus.ts'
+import type { Breakers } from './breaker-access.ts'
 import type { RunnerEvents } from './events.ts'
 import type { JobInfo, JobSummary } from './job-view.ts'
+import type { AuditEntry, AuditOptions, OperatorOptions } from './operators.ts'
 import type { NodeInspection } from './worker-node.ts'
 
 /** Which jobs are meant; all conditions must hold. */
@@ -124,20 +126,25 @@ export interface JobAdministration extends AsyncDisposable {
   /** Failed and cancelled jobs live again: same id, attempt 0, earlier errors kept. */
   retry(
     target: string | JobFilterOptions,
+    options?: OperatorOptions,
   ): Promise<{ readonly retried: number; readonly skipped: readonly SkippedJob[] }>
   /** Waiting jobs are cancelled at once; the signal of running ones fires, in whichever process they run. */
   cancel(
     target: string | JobFilterOptions,
+    options?: OperatorOptions,
   ): Promise<{ readonly cancelled: number; readonly skipped: readonly SkippedJob[] }>
   /** Removes jobs and all that is kept of them; running ones are skipped. */
   delete(
     target: string | JobFilterOptions,
+    options?: OperatorOptions,
   ): Promise<{ readonly deleted: number; readonly skipped: readonly SkippedJob[] }>
   /** Why a job is not running, or null for an unknown id. */
   explain(id: string): Promise<Explanation | null>
   /** No process claims jobs of the queue until it is resumed; stored, so it survives restarts. */
-  pause(queue: string): Promise<void>
-  resume(queue: string): Promise<void>
+  pause(queue: string, options?: OperatorOptions): Promise<void>
+  resume(queue: string, options?: OperatorOptions): Promise<void>
+  /** What operators did in the last 90 days, newest first: who paused what, and when, and why. */
+  audit(options?: AuditOptions): Promise<readonly AuditEntry[]>
   queues(): Promise<readonly QueueInfo[]>
   /**
    * Lets idle workers of all processes look for jobs at once, instead of within a second. For jobs that were stored in a
@@ -145,6 +152,7 @@ export interface JobAdministration extends AsyncDisposable {
    */
   wake(): Promise<void>
   readonly dead: DeadLetters
+  readonly breakers: Breakers
   /** Calls `listener` for each event of this process until the returned function is called. */
   on<Name extends keyof RunnerEvents>(name: Name, listener: Listener<RunnerEvents[Name]>): () => void
 }

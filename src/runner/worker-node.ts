@@ -30,6 +30,9 @@ import type { Registry } from '../job/registry.ts'
 import { Pruner } from '../maintenance/pruner.ts'
 import { LEASE_MS, Rescuer } from '../maintenance/rescuer.ts'
 import { AckWriter } from '../queue/ack-writer.ts'
+import { BreakerMeter } from '../queue/breaker-meter.ts'
+import { breakerIdOf } from '../queue/breaker-verdict.ts'
+import { BreakerWatch } from '../queue/breaker-watch.ts'
 import { Claimer } from '../queue/claimer.ts'
 import type { FinishedJob } from '../queue/finished-job.ts'
 import type { JobAttempt } from '../queue/job-attempt.ts'
@@ -41,6 +44,7 @@ import { RunningJobs, type RunningJob } from '../queue/running-jobs.ts'
 import { System, type SystemSnapshot } from '../stage/index.ts'
 import type { Blame, KeepPolicy, NodeSnapshot, Store } from '../store/store.ts'
 import type { Bus } from '../telemetry/bus.ts'
+import { announceBreaker } from './breaker-events.ts'
 import { publishedJobs } from './published-jobs.ts'
 import type { RunnerEvents } from './events.ts'
 import type { Departure } from './process-guard.ts'
@@ -117,6 +121,8 @@ export class WorkerNode {
   readonly #claimer: Claimer
   readonly #rescuer: Rescuer
   readonly #pruner: Pruner
+  readonly #meter: BreakerMeter
+  readonly #breakers: BreakerWatch
   readonly #branches = new Map<string, QueueBranch>()
   #state: 'new' | 'running' | 'draining' | 'gone' = 'new'
   #ordersTimer: Timer | undefined
@@ -150,6 +156,7 @@ export class WorkerNode {
         const { ending } = finished
         if ((ending.type === 'retry' || ending.type === 'snoozed') && !answer.isStale)
           this.#claimer.wakeIn(ending.delayMs)
+        this.#countCall(finished, answer.isStale)
         options.onEnded(finished, answer)
       },
       onError,
@@ -166,6 +173,7 @@ export class WorkerNode {
       running: this.#running,
       timeoutMsOf: (queue) => options.settingsOf(queue).timeoutMs,
       keepOf: (queue) => options.settingsOf(queue).keep,
+      breakerOf: (queue) => options.settingsOf(queue).breaker,
       isHeard,
       giveBack,
       onStart: ({ id, name, queue, attempt }, waitMs) => {
@@ -207,6 +215,8 @@ export class WorkerNode {
         this.#claimer.wake()
       },
     })
+    this.#breakers = new BreakerWatch((breaker, change) => announceBreaker(bus, breaker, change))
+    this.#meter = new BreakerMeter(host, { store, onOpened: (breakers) => this.#breakers.see(breakers), onError })
     this.#pruner = new Pruner(host, { store, policies: options.keepPolicies, onError })
   }
 
@@ -496,6 +506,7 @@ export class WorkerNode {
       this.#publishedPicture = picture
       const orders = await this.#options.store.readOrders(this.id)
       if (!orders.isKnown) return this.#onFenced('declared-dead')
+      this.#breakers.seeAll(orders.breakers)
       for (const held of orders.stop) this.#running.stop(held, { type: 'cancelled' }, cancelled())
       // Handed back, what was asked to stop is cancelled by the store.
       const unbegun = this.#ledger.takeUnbegun(new Set(orders.stop.map(({ id }) => id)))
@@ -506,6 +517,20 @@ export class WorkerNode {
     }
     // A job that begins meanwhile brings the next exchange forward.
     this.#exchangeOrdersIn(this.#ledger.size > 0 ? ORDERS_EVERY_MS : IDLE_ORDERS_EVERY_MS)
+  }
+
+  /** Tells the breaker of a job, if it has one, how an attempt ended. */
+  #countCall({ job, outcome }: FinishedJob, isStale: boolean): void {
+    if (outcome === undefined) return
+    if (job.probeOf !== undefined) {
+      // The store knows it by the ack; jobs may be let through now, and others want to hear of it.
+      this.#claimer.wake(job.queue)
+      if (this.#state === 'running') this.#exchangeOrdersIn(0)
+      return
+    }
+    const breaker = this.#options.settingsOf(job.queue).breaker
+    const id = breaker === null ? null : breakerIdOf(breaker, job)
+    if (breaker !== null && id !== null && !isStale) this.#meter.count(id, breaker, outcome)
   }
 
   #exchangeOrdersIn(ms: number): void {
@@ -578,7 +603,7 @@ export class WorkerNode {
     this.#unsubscribe()
     this.#silenceTimer?.cancel()
     this.#ordersTimer?.cancel()
-    await Promise.all([this.#rescuer.stop(), this.#pruner.stop(), this.#ordersUnderWay])
+    await Promise.all([this.#rescuer.stop(), this.#pruner.stop(), this.#ordersUnderWay, this.#meter.stop()])
     this.#ordersTimer?.cancel()
   }
 

@@ -5,7 +5,7 @@
 
 import { Command } from 'commander'
 
-import type { JobFilterOptions, JobState, Runner, SkippedJob } from '../../index.ts'
+import type { JobFilterOptions, JobState, OperatorOptions, Runner, SkippedJob } from '../../index.ts'
 import { CliError, usageError } from '../cli-error.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import {
@@ -19,6 +19,7 @@ import {
 } from '../job-filter.ts'
 import { queueHint } from '../known-queues.ts'
 import { withDataRunner, type DataOptions, type OpenRunner } from '../open-runner.ts'
+import { addOperatorOptions, readOperator, type OperatorFlags } from '../operator-options.ts'
 import { cleanLine } from '../output/clean-text.ts'
 import type { Launch, Session } from '../session.ts'
 
@@ -35,7 +36,7 @@ interface Verb {
   readonly description: string
   /** The states that it applies to. */
   readonly states: readonly JobState[]
-  readonly call: (runner: Runner, target: string | JobFilterOptions) => Promise<Changed>
+  readonly call: (runner: Runner, target: string | JobFilterOptions, order: OperatorOptions) => Promise<Changed>
 }
 
 const RETRY: Verb = {
@@ -43,8 +44,8 @@ const RETRY: Verb = {
   done: 'retried',
   description: 'run failed or cancelled jobs again',
   states: ['failed', 'cancelled'],
-  call: async (runner, target) => {
-    const { retried, skipped } = await runner.retry(target)
+  call: async (runner, target, order) => {
+    const { retried, skipped } = await runner.retry(target, order)
     return { changed: retried, skipped }
   },
 }
@@ -54,8 +55,8 @@ const CANCEL: Verb = {
   done: 'cancelled',
   description: 'cancel jobs that wait or run',
   states: ['scheduled', 'queued', 'running'],
-  call: async (runner, target) => {
-    const { cancelled, skipped } = await runner.cancel(target)
+  call: async (runner, target, order) => {
+    const { cancelled, skipped } = await runner.cancel(target, order)
     return { changed: cancelled, skipped }
   },
 }
@@ -65,13 +66,13 @@ const DELETE: Verb = {
   done: 'deleted',
   description: 'remove jobs that do not run, and all that is kept of them',
   states: ['scheduled', 'queued', 'completed', 'failed', 'cancelled'],
-  call: async (runner, target) => {
-    const { deleted, skipped } = await runner.delete(target)
+  call: async (runner, target, order) => {
+    const { deleted, skipped } = await runner.delete(target, order)
     return { changed: deleted, skipped }
   },
 }
 
-interface BulkFlags extends DataOptions, FilterFlags {
+interface BulkFlags extends DataOptions, FilterFlags, OperatorFlags {
   readonly all?: boolean | undefined
   readonly yes?: boolean | undefined
 }
@@ -80,8 +81,10 @@ interface BulkFlags extends DataOptions, FilterFlags {
 export function bulkCommands(launch: Launch): Command[] {
   return [RETRY, CANCEL, DELETE].map((verb) => {
     const command = new Command(verb.name).description(verb.description).argument('[ids...]', 'the ids of jobs')
-    return addDatabaseOption(
-      addFilterOptions(command.option('--all', 'instead of ids: all jobs, or all that match'), { hasState: true }),
+    return addOperatorOptions(
+      addDatabaseOption(
+        addFilterOptions(command.option('--all', 'instead of ids: all jobs, or all that match'), { hasState: true }),
+      ),
     )
       .option('--yes', 'change many jobs without being asked')
       .action((ids: string[], flags: BulkFlags) => launch((session) => run(session, verb, ids, flags)))
@@ -94,7 +97,9 @@ async function run(session: Session, verb: Verb, ids: readonly string[], flags: 
   if (isBulk && ids.length > 0) throw usageError('ids and conditions exclude each other', example)
   if (!isBulk && ids.length === 0) throw usageError(`${verb.name} needs the id of a job, or --all`, example)
   return withDataRunner(session, flags, (open) =>
-    isBulk ? changeMatching(session, open, verb, flags) : changeEach(session, open, verb, ids),
+    isBulk
+      ? changeMatching(session, open, verb, flags)
+      : changeEach(session, open, verb, { ids, order: readOperator(flags) }),
   )
 }
 
@@ -102,12 +107,12 @@ async function changeEach(
   { terminal }: Session,
   { runner }: OpenRunner,
   verb: Verb,
-  ids: readonly string[],
+  { ids, order }: { readonly ids: readonly string[]; readonly order: OperatorOptions },
 ): Promise<ExitCode> {
   let changed = 0
   const skipped: SkippedJob[] = []
   for (const id of new Set(ids)) {
-    const answer = await verb.call(runner, id)
+    const answer = await verb.call(runner, id, order)
     changed += answer.changed
     skipped.push(...answer.skipped)
     if (answer.changed > 0) terminal.print(`${verb.done} ${cleanLine(id)}`)
@@ -143,7 +148,8 @@ async function changeMatching(session: Session, open: OpenRunner, verb: Verb, fl
       return EXIT.refused
     }
   }
-  const { changed, skipped } = jobs.count > 0 ? await verb.call(open.runner, filter) : { changed: 0, skipped: [] }
+  const { changed, skipped } =
+    jobs.count > 0 ? await verb.call(open.runner, filter, readOperator(flags)) : { changed: 0, skipped: [] }
   terminal.printJson({ [verb.done]: changed, skipped })
   terminal.print(`${verb.done} ${changed} ${changed === 1 ? 'job' : 'jobs'}`)
   const hint = changed === 0 ? await queueHint(open, flags.queue) : undefined

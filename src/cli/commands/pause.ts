@@ -6,27 +6,33 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { addDatabaseOption } from '../job-filter.ts'
 import { assertQueues, knownQueues } from '../known-queues.ts'
 import { withDataRunner, type DataOptions } from '../open-runner.ts'
+import { addOperatorOptions, readOperator, type OperatorFlags } from '../operator-options.ts'
 import type { Launch, Session } from '../session.ts'
+
+interface Flags extends DataOptions, OperatorFlags {}
 
 /** Makes `pause`. */
 export function pauseCommand(launch: Launch): Command {
-  return addDatabaseOption(new Command('pause').description('stop claiming jobs of a queue, on every node'))
+  return addOperatorOptions(
+    addDatabaseOption(new Command('pause').description('stop claiming jobs of a queue, on every node')),
+  )
     .argument('<queue>', 'the name of a queue')
-    .action((queue: string, options: DataOptions) => launch((session) => change(session, queue, options, true)))
+    .action((queue: string, options: Flags) => launch((session) => change(session, queue, options, true)))
 }
 
 /** Makes `resume`. */
 export function resumeCommand(launch: Launch): Command {
-  return addDatabaseOption(new Command('resume').description('go on with a queue that was paused'))
+  return addOperatorOptions(addDatabaseOption(new Command('resume').description('go on with a queue that was paused')))
     .argument('<queue>', 'the name of a queue')
-    .action((queue: string, options: DataOptions) => launch((session) => change(session, queue, options, false)))
+    .action((queue: string, options: Flags) => launch((session) => change(session, queue, options, false)))
 }
 
-async function change(session: Session, queue: string, options: DataOptions, paused: boolean): Promise<ExitCode> {
+async function change(session: Session, queue: string, options: Flags, paused: boolean): Promise<ExitCode> {
   const { terminal } = session
   return withDataRunner(session, options, async (open) => {
     assertQueues([queue], await knownQueues(open))
-    await (paused ? open.runner.pause(queue) : open.runner.resume(queue))
+    const order = readOperator(options)
+    await (paused ? open.runner.pause(queue, order) : open.runner.resume(queue, order))
     terminal.printJson({ queue, paused })
     terminal.print(
       paused
