@@ -10,7 +10,7 @@ import { passRealTime } from '../support/real-time.ts'
 import { tempFolder } from '../support/temp-database.ts'
 import { aWorkerProcess } from '../support/worker-process.ts'
 
-const SECONDS = 10
+const SECONDS = 20
 
 it('an idle process with 35 queues executes fewer than three statements a second', async () => {
   // A server of its own, whose log has every statement: the counters of the server are brought up to date seconds late.
