@@ -299,10 +299,13 @@ describe('bottleneck, of a running pipeline', () => {
       handleEvents: () => spin('store', 0.1),
     }))
     await startAll(system, { counter: counter(), parse, store })
-    await eventually(() => tookMs.parse > 500 && tookMs.parse > tookMs.store)
-    const snapshot = system.inspect()
+    let snapshot = system.inspect()
+    // On a busy machine another stage may use it more for a moment.
+    await eventually(() => {
+      snapshot = system.inspect()
+      return tookMs.parse > 500 && bottleneck(snapshot)?.stage.name === 'parse'
+    })
     await system.stop()
-    expect(bottleneck(snapshot)).toMatchObject({ stage: { name: 'parse' } })
     for (const name of ['parse', 'store'] as const) {
       const { busyShare, windowMs } = snapshot.stages.find((stage) => stage.name === name) ?? aStage(0)
       expect(busyShare * windowMs).toBeGreaterThan(tookMs[name] * 0.8)
