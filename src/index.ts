@@ -3,6 +3,8 @@
 export { createRunner } from './runner/create-runner.ts'
 export { createClient } from './runner/create-client.ts'
 export { batchJob } from './runner/planned.ts'
+export { consoleNotifier, type ConsoleNotifierOptions } from './runner/notifiers/console-notifier.ts'
+export { webhookNotifier, type WebhookNotifierOptions } from './runner/notifiers/webhook-notifier.ts'
 export { job, type JobOptions } from './job/job-definition.ts'
 export { currentJob, type CurrentJob, type EnqueueByReference } from './job/current-job.ts'
 export {
@@ -29,6 +31,7 @@ export {
 export { OutcomeUnknownError } from './store/errors.ts'
 export { RunnerError } from './host/errors.ts'
 export type { Duration } from './job/duration.ts'
+export type { Forensics, QueueForensics, RecentError } from './job/forensics.ts'
 export type { EnqueueOptions, EnqueueSyncOptions } from './job/enqueue-options.ts'
 export type { EnqueueStatus, JobHandle, ResultOptions } from './job/job-handle.ts'
 export { JOB_STATES, type ErrorRecord, type JobState } from './job/job.ts'
@@ -50,7 +53,14 @@ export type {
   ResultOf,
 } from './job/typed-jobs.ts'
 export type { Explanation, WaitReason } from './queue/explain.ts'
-export type { ClientOptions, KeepOption, QueueOptions, RunnerOptions } from './runner/config.ts'
+export type {
+  ClientOptions,
+  DeadLetterContext,
+  DeadLetterListener,
+  KeepOption,
+  QueueOptions,
+  RunnerOptions,
+} from './runner/config.ts'
 export type { BreakerMode, BreakerSettings, BreakerState } from './job/breaker.ts'
 export type { BreakerChangeInfo, BreakerInfo, Breakers, BreakerTarget } from './runner/breaker-access.ts'
 export type { BreakerOptions } from './runner/breaker-options.ts'
@@ -64,12 +74,18 @@ export type {
   QueueDepthEvent,
   RunnerEvents,
 } from './runner/events.ts'
-export type { AttemptInfo, JobInfo, JobSummary } from './runner/job-view.ts'
+export type { NoticeEvent } from './maintenance/dead-notifier.ts'
+export type { AttemptInfo, DeadLetter, ErrorGroup, JobInfo, JobSummary } from './runner/job-view.ts'
 export type {
   AnyRunner,
   Client,
+  DeadChangeOptions,
+  DeadFilter,
   DeadLetters,
+  DeadListOptions,
+  DeadRetryOptions,
   DiagnoseOptions,
+  ErrorGroupOptions,
   Inspection,
   JobFilterOptions,
   JobAdministration,

@@ -7,7 +7,8 @@
  */
 
 import { readFileSync, readlinkSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { availableParallelism, freemem, hostname, loadavg, totalmem } from 'node:os'
+import { getHeapStatistics } from 'node:v8'
 
 /** A process by its place in the world. */
 export interface ProcessIdentity {
@@ -25,6 +26,22 @@ export interface Processes {
   startOf(pid: number): string | null
   /** The resident memory of this process, in bytes. */
   memoryBytes(): number
+  /** How this process and its machine are. */
+  vitals(): Vitals
+}
+
+/** How a process and its machine are; sizes in bytes. */
+export interface Vitals {
+  /** The version of Node.js. */
+  readonly nodeVersion: string
+  readonly uptimeMs: number
+  /** The load of the machine over the last 1, 5 and 15 minutes; zeros where the operating system has none. */
+  readonly loadAverages: readonly number[]
+  readonly cpus: number
+  readonly heapUsedBytes: number
+  readonly heapLimitBytes: number
+  readonly freeBytes: number
+  readonly totalBytes: number
 }
 
 /** The processes of the operating system. */
@@ -33,6 +50,21 @@ export function nodeProcesses(): Processes {
     own: () => ({ host: hostname(), pid: process.pid, pidScope: ownPidScope(), pidStart: startOf(process.pid) }),
     startOf,
     memoryBytes: () => process.memoryUsage.rss(),
+    vitals: nodeVitals,
+  }
+}
+
+function nodeVitals(): Vitals {
+  const heap = getHeapStatistics()
+  return {
+    nodeVersion: process.version,
+    uptimeMs: Math.round(process.uptime() * 1_000),
+    loadAverages: loadavg(),
+    cpus: availableParallelism(),
+    heapUsedBytes: heap.used_heap_size,
+    heapLimitBytes: heap.heap_size_limit,
+    freeBytes: freemem(),
+    totalBytes: totalmem(),
   }
 }
 

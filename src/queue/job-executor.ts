@@ -46,6 +46,8 @@ export interface JobExecutorOptions {
   /** Takes jobs that others may have by now. */
   readonly giveBack: (jobs: readonly ClaimedJob[]) => void
   readonly onStart: (job: ClaimedJob, waitMs: number) => void
+  /** Sees the end of each attempt, and may add to it what is known of the moment. */
+  readonly attest: (finished: FinishedJob) => FinishedJob
   /** The store failed; it is asked again. */
   readonly onError: (error: unknown) => void
   /** `enqueue` as the running job sees it. */
@@ -192,7 +194,7 @@ export class JobExecutor {
             stopReason: run.stopReason,
             onProblem: this.#onBreakerProblem,
           })
-    return attempt.finished(ending, notes, isDiscarded, outcome)
+    return this.#options.attest(attempt.finished(ending, notes, isDiscarded, outcome))
   }
 
   readonly #onBreakerProblem = (error: unknown): void => {
@@ -208,7 +210,7 @@ export class JobExecutor {
   #neverBegan(job: ClaimedJob, waitMs: number, error: unknown): FinishedJob {
     this.#options.ledger.begin(job)
     const ending = neverBegan(error)
-    return {
+    return this.#options.attest({
       job,
       ending,
       isDiscarded: false,
@@ -219,7 +221,7 @@ export class JobExecutor {
       progress: null,
       logs: [],
       isKept: isKept(this.#options.keepOf(job.queue), ending),
-    }
+    })
   }
 
   #mayRun(job: ClaimedJob): boolean {

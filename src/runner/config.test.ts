@@ -57,7 +57,6 @@ describe('readConfig', () => {
 
   it.each([
     [{ cron: {} }],
-    [{ onDeadLetter: () => {} }],
     [{ queues: { ml: { isolate: 'thread' } } }],
     [{ queues: { ml: { memory: '512mb' } } }],
     [{ queues: { api: { concurrency: { min: 1, max: 2 } } } }],

@@ -9,10 +9,11 @@ import { optionReader, queueNameProblem, type OptionReader } from '../job/option
 import { buildRegistry, type Registry } from '../job/registry.ts'
 import type { JobModules } from '../job/typed-jobs.ts'
 import { DEFAULT_QUEUE, DEFAULT_QUEUE_NAME, type KeepSettings, type QueueSettings } from '../queue/queue-settings.ts'
-import type { KeepPolicy } from '../store/store.ts'
+import type { JobDetails, KeepPolicy } from '../store/store.ts'
 import type { PoolLike } from '../store/postgres/postgres-address.ts'
 import { readBreaker, type BreakerOptions } from './breaker-options.ts'
 import { readDatabase, type DatabaseSettings } from './database.ts'
+import { deadLetter, type DeadLetter } from './job-view.ts'
 
 /** How long ended jobs of a queue are kept: one duration for all that completed or were cancelled, or one for each kind. */
 export type KeepOption =
@@ -70,6 +71,15 @@ export interface ClientOptions {
   readonly host?: Partial<Host> | undefined
 }
 
+/** What `onDeadLetter` gets besides the dead letter. */
+export interface DeadLetterContext {
+  /** Fires after 30 seconds, and when the worker stops. */
+  readonly signal: AbortSignal
+}
+
+/** Tells somebody of a dead letter. */
+export type DeadLetterListener = (dead: DeadLetter, context: DeadLetterContext) => unknown
+
 /** What {@link createRunner} takes. */
 export interface RunnerOptions<Jobs extends JobModules = JobModules> extends ClientOptions {
   /** Modules (`import * as mailer`), or plain objects of functions, by the names that jobs get: `mailer.sendWelcome`. */
@@ -81,6 +91,12 @@ export interface RunnerOptions<Jobs extends JobModules = JobModules> extends Cli
    * stops, and exits with code 75, so that whatever keeps it running starts it anew: 1 to 10,000. Default: 10.
    */
   readonly stuckLimit?: number | undefined
+  /**
+   * Called for each job that fails for good, once its end is stored, by one of the workers that have such a function, up to four
+   * at a time. Where it throws, rejects or takes longer than 30 seconds it is called again, up to eight times in all. It is
+   * called at least once, and again when a process dies meanwhile: `dead.id` and `dead.endedAt` are then the same.
+   */
+  readonly onDeadLetter?: DeadLetterListener | undefined
   /** The file that makes this runner: `import.meta.url`. Only needed with isolated jobs. */
   readonly module?: string | undefined
 }
@@ -94,11 +110,12 @@ export interface RunnerConfig {
   readonly settingsOf: (queue: string) => QueueSettings
   readonly keepPolicies: readonly KeepPolicy[]
   readonly stuckLimit: number
+  readonly onDeadLetter: ((dead: JobDetails, signal: AbortSignal) => Promise<void>) | undefined
 }
 
 const CLIENT_NAMES = ['database', 'schema', 'durability', 'migrate', 'host'] as const
-const NAMES = [...CLIENT_NAMES, 'jobs', 'queues', 'stuckLimit', 'module'] as const
-const LATER_NAMES = ['cron', 'onDeadLetter'] as const
+const NAMES = [...CLIENT_NAMES, 'jobs', 'queues', 'stuckLimit', 'onDeadLetter', 'module'] as const
+const LATER_NAMES = ['cron'] as const
 const QUEUE_NAMES = ['concurrency', 'maxDemand', 'prefetch', 'timeout', 'keep', 'breaker'] as const
 const LATER_QUEUE_NAMES = ['isolate', 'memory', 'globalConcurrency', 'perKey', 'rateLimit', 'through'] as const
 const KEEP_NAMES = ['completed', 'cancelled', 'failed'] as const
@@ -123,6 +140,7 @@ export function readConfig(options: unknown): RunnerConfig {
   const database = readDatabaseOptions({ reader, options, of, problems })
   const queues = readQueues(reader, problems, later)
   const stuckLimit = reader.integer('stuckLimit', 1, MOST) ?? DEFAULT_STUCK_LIMIT
+  const onDeadLetter = readListener(reader, of)
   const first = later[0]
   if (problems.length > 0) {
     throw new ConfigurationError([...problems, ...later.map((what) => notAvailableError(what).message)])
@@ -140,7 +158,20 @@ export function readConfig(options: unknown): RunnerConfig {
       { queue: null, ...DEFAULT_QUEUE.keep },
     ],
     stuckLimit,
+    onDeadLetter,
   })
+}
+
+function readListener(reader: OptionReader, of: string): RunnerConfig['onDeadLetter'] {
+  const value = reader.get('onDeadLetter')
+  if (value === undefined) return undefined
+  if (typeof value !== 'function') {
+    reader.problem(`option "onDeadLetter" of ${of} is ${value === null ? 'null' : typeof value}; it must be a function`)
+    return undefined
+  }
+  // Any function may be called so; one that takes something else is the user's to mend.
+  const listener = value as DeadLetterListener
+  return async (dead, signal) => void (await listener(deadLetter(dead), { signal }))
 }
 
 /**

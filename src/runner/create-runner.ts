@@ -154,6 +154,7 @@ export class JobRunner {
       onEnded: (finished, answer) => this.#ended(finished, answer),
       onFenced: (reason) => void this.#rejoin(worker, reason),
       stuckLimit: config.stuckLimit,
+      onDeadLetter: config.onDeadLetter,
     })
     this.#worker = worker
     await worker.start()
@@ -272,6 +273,10 @@ export class JobRunner {
     return this.#access.queues()
   }
 
+  errors(filter?: unknown): ReturnType<JobAccess['errors']> {
+    return this.#access.errors(filter)
+  }
+
   on<Name extends keyof RunnerEvents>(name: Name, listener: (payload: RunnerEvents[Name]) => void): () => void {
     return this.#access.on(name, listener)
   }
@@ -313,10 +318,6 @@ export class JobRunner {
 
   nodes(): never {
     throw notAvailableError('nodes()')
-  }
-
-  errors(): never {
-    throw notAvailableError('errors()')
   }
 }
 

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest'
 
 import { aNode } from '../../test/support/factories.ts'
+import { nodeProcesses } from '../host/processes.ts'
 import type { QueueRecord } from '../store/store.ts'
 import { diagnoseWorkers } from './diagnosis.ts'
 
 const processes = {
+  ...nodeProcesses(),
   own: () => ({ host: 'here', pid: 1, pidScope: null, pidStart: null }),
   startOf: () => null,
-  memoryBytes: () => 0,
 }
 
 function aQueue(rest: Partial<QueueRecord> = {}): QueueRecord {

@@ -1,6 +1,7 @@
 /** The events of a runner: what happens in this process. */
 
 import type { ErrorRecord } from '../job/job.ts'
+import type { NoticeEvent } from '../maintenance/dead-notifier.ts'
 
 /** What every event about one attempt carries. */
 export interface AttemptEvent {
@@ -104,6 +105,10 @@ export interface RunnerEvents {
   'breaker:half-open': BreakerEvent
   /** Its jobs run again. */
   'breaker:close': BreakerEvent
+  /** `onDeadLetter` was called for a dead letter, here, and has done its work. */
+  'notice:stop': NoticeEvent
+  /** `onDeadLetter` failed. `retry`: it is called again; `given-up`: it was called eight times. */
+  'notice:exception': NoticeEvent & { readonly outcome: 'retry' | 'given-up'; readonly error: ErrorRecord }
   /** The store failed; what was asked of it is asked again. */
   'store:error': { readonly error: unknown }
 }

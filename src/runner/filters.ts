@@ -6,7 +6,7 @@ import { JOB_STATES, type JobState } from '../job/job.ts'
 import { optionReader, type OptionReader } from '../job/option-reader.ts'
 import type { JobFilter, JobQuery } from '../store/store.ts'
 
-const FILTER_NAMES = ['state', 'queue', 'name', 'key', 'tag'] as const
+const FILTER_NAMES = ['state', 'queue', 'name', 'key', 'tag', 'fingerprint'] as const
 const LIST_NAMES = [...FILTER_NAMES, 'search', 'limit', 'after'] as const
 
 /** A search looks at this many of the newest jobs that match the other conditions. */
@@ -66,6 +66,7 @@ function readFilterFrom(reader: OptionReader): JobFilter {
     name: readText(reader, 'name'),
     key: readText(reader, 'key'),
     tag: readText(reader, 'tag'),
+    fingerprint: readText(reader, 'fingerprint'),
   }
 }
 

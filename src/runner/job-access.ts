@@ -10,7 +10,6 @@ import type { LogRecord } from '../host/logger.ts'
 import type { EnqueueOptions } from '../job/enqueue-options.ts'
 import { jobError } from '../job/errors.ts'
 import type { JobHandle, ResultOptions } from '../job/job-handle.ts'
-import { notAvailableError } from '../job/not-available.ts'
 import { queueNameProblem } from '../job/option-reader.ts'
 import type { JobFunction } from '../job/typed-jobs.ts'
 import { Endings, type KnownEnding } from '../queue/endings.ts'
@@ -18,11 +17,12 @@ import { explainJob } from '../queue/explain.ts'
 import type { BulkAnswer, JobTarget as StoreTarget, Order, QueueChange, Store } from '../store/store.ts'
 import type { Bus } from '../telemetry/bus.ts'
 import { breakerAccess, type Breakers } from './breaker-access.ts'
+import { DeadLetterAccess } from './dead-letters.ts'
 import { Enqueuer, type EnqueuerOptions } from './enqueuer.ts'
 import { runnerError } from './errors.ts'
 import type { RunnerEvents } from './events.ts'
 import { readListOptions, readTarget, storedId } from './filters.ts'
-import { jobInfo, jobSummary, type JobInfo } from './job-view.ts'
+import { jobInfo, jobSummary, type ErrorGroup, type JobInfo } from './job-view.ts'
 import { auditEntry, readAuditOptions, readOrder } from './operators.ts'
 import type { AuditEntry, AuditOptions, OperatorOptions } from './operators.ts'
 import { awaitResult } from './result.ts'
@@ -62,10 +62,7 @@ export class JobAccess {
   readonly #store: Store
   readonly #endings: Endings
   readonly #enqueuer: Enqueuer
-  readonly dead: {
-    list: (filter?: Record<string, unknown>) => Promise<JobList<JobInfo>>
-    groups: () => never
-  }
+  readonly dead: DeadLetterAccess
   readonly breakers: Breakers
   #isClosed = false
   #remark: LogRecord | undefined
@@ -88,12 +85,7 @@ export class JobAccess {
       assertOpen: () => this.assertOpen(),
       onChange: () => worker()?.wake(),
     })
-    this.dead = {
-      list: (filter) => this.#listDead(filter),
-      groups: () => {
-        throw notAvailableError('dead.groups()')
-      },
-    }
+    this.dead = new DeadLetterAccess(host, { store, use: () => this.assertOpen(), onRetried: () => worker()?.wake() })
   }
 
   // ── enqueue ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,17 +169,13 @@ export class JobAccess {
     }
   }
 
-  async #listDead(filter: Record<string, unknown> = {}): Promise<JobList<JobInfo>> {
-    const page = await this.list({ ...filter, state: 'failed' })
-    const jobs = await Promise.all(page.jobs.map(({ id }) => this.job(id)))
-    return { ...page, jobs: jobs.filter((job) => job !== null) }
-  }
-
   async retry(
     target: string | JobFilterOptions,
     options?: OperatorOptions,
   ): Promise<{ retried: number; skipped: readonly SkippedJob[] }> {
-    const { changed, skipped } = await this.#bulk('retry', target, options, (...args) => this.#store.retryJobs(...args))
+    const { changed, skipped } = await this.#bulk('retry', target, options, (wanted, order) =>
+      this.#store.retryJobs(wanted, { order }),
+    )
     this.#options.worker()?.wake()
     return { retried: changed.length, skipped }
   }
@@ -227,11 +215,12 @@ export class JobAccess {
       return { changed: [...changed], skipped }
     }
     const changed: string[] = []
-    for (let mayHaveMore = true; mayHaveMore;) {
-      const answer = await call({ filter: wanted.filter, limit: BULK_SIZE }, order)
+    let after: string | undefined
+    do {
+      const answer = await call({ filter: wanted.filter, limit: BULK_SIZE, after }, order)
       changed.push(...answer.changed)
-      mayHaveMore = answer.mayHaveMore && answer.changed.length > 0
-    }
+      after = answer.next ?? undefined
+    } while (after !== undefined)
     return { changed, skipped: [] }
   }
 
@@ -285,6 +274,10 @@ export class JobAccess {
       paused: isPaused,
       concurrency: this.#options.concurrencyOf(rest.name),
     }))
+  }
+
+  async errors(filter?: unknown): Promise<readonly ErrorGroup[]> {
+    return this.dead.groupsOf('attempts', filter)
   }
 
   on<Name extends keyof RunnerEvents>(name: Name, listener: (payload: RunnerEvents[Name]) => void): () => void {

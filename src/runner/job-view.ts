@@ -2,8 +2,9 @@
 
 import { dateOrNull, toDate } from '../host/time.ts'
 import { decodeValue } from '../job/args-codec.ts'
+import type { Forensics } from '../job/forensics.ts'
 import type { AttemptRecord, EncodedValue, ErrorRecord, JobRecord, JobState } from '../job/job.ts'
-import type { JobDetails } from '../store/store.ts'
+import type { ErrorGroupRecord, JobDetails } from '../store/store.ts'
 
 /** One attempt of a job. */
 export interface AttemptInfo {
@@ -50,11 +51,70 @@ export interface JobSummary {
 export interface JobInfo extends JobSummary {
   /** Oldest first. */
   readonly attempts: readonly AttemptInfo[]
+  /** Of a failed job: the same for errors that are alike. See `runner.dead.groups()`. */
+  readonly fingerprint?: string | undefined
+  /** Of a failed job: what its node knew in the moment in which it failed; absent where it was ended by others. */
+  readonly forensics?: Forensics | undefined
+}
+
+/** A failed job. */
+export interface DeadLetter extends JobInfo {
+  readonly state: 'failed'
+  readonly error: ErrorRecord
+  readonly endedAt: Date
+  readonly fingerprint: string
+}
+
+/** Errors that are alike: of the same job name, and with the same fingerprint. */
+export interface ErrorGroup {
+  readonly fingerprint: string
+  /** The name of the job, such as `mailer.sendWelcome`. */
+  readonly name: string
+  /** Of the last error. */
+  readonly message: string
+  /** How often it happened; counting stops at 100,000. */
+  readonly count: number
+  readonly firstAt: Date
+  readonly lastAt: Date
+  /** The name of the error, such as `TypeError`. */
+  readonly errorName: string
+  /** The id of the job that failed last. */
+  readonly lastId: string
 }
 
 /** The public form of a job and its attempts. */
-export function jobInfo({ job, attempts }: JobDetails): JobInfo {
-  return { ...jobSummary(job), attempts: attempts.map(attemptInfo) }
+export function jobInfo({ job, attempts, dead }: JobDetails): JobInfo {
+  const info = { ...jobSummary(job), attempts: attempts.map(attemptInfo) }
+  if (dead === null) return info
+  const { fingerprint, forensics } = dead
+  return { ...info, fingerprint, ...(forensics === null ? {} : { forensics }) }
+}
+
+/** The public form of a failed job. */
+export function deadLetter(details: JobDetails): DeadLetter {
+  const info = jobInfo(details)
+  return {
+    ...info,
+    state: 'failed',
+    // The store writes both with every dead letter; a row written by hand may lack them.
+    error: info.error ?? { name: 'Error', message: 'unknown' },
+    endedAt: info.endedAt ?? info.createdAt,
+    fingerprint: info.fingerprint ?? '',
+  }
+}
+
+/** The public form of a group of errors. */
+export function errorGroup({ name, fingerprint, count, firstAt, lastAt, error, lastId }: ErrorGroupRecord): ErrorGroup {
+  return {
+    fingerprint,
+    name,
+    message: error?.message ?? '',
+    count,
+    firstAt: toDate(firstAt),
+    lastAt: toDate(lastAt),
+    errorName: error?.name ?? 'Error',
+    lastId,
+  }
 }
 
 /** The public form of a job. */

@@ -5,7 +5,7 @@ import type { Host } from '../host/host.ts'
 import { toDate } from '../host/time.ts'
 import { uuidV4 } from '../host/uuid.ts'
 import { jobError, listProblems } from '../job/errors.ts'
-import { optionReader } from '../job/option-reader.ts'
+import { optionReader, type OptionReader } from '../job/option-reader.ts'
 import { AUDIT_ACTIONS, type AuditAction, type AuditQuery, type AuditRecord, type Order } from '../store/store.ts'
 
 /** Who wants something done, and why: kept for 90 days with what was done. */
@@ -37,23 +37,30 @@ export interface AuditEntry {
   readonly reason: string | null
 }
 
+/** The names of {@link OperatorOptions}. */
+export const OPERATOR_OPTIONS = ['by', 'reason'] as const
+
 const LONGEST_TEXT = 1_000
 
 /** Makes an order of what a caller says. Throws `ERR_BAD_OPTIONS` with every problem. */
 export function readOrder(host: Host, verb: string, options: unknown): Order {
   const problems: string[] = []
-  const reader = optionReader({ value: options ?? {}, of: verb, names: ['by', 'reason'], problems })
-  const text = (name: string): string | undefined => {
+  const reader = optionReader({ value: options ?? {}, of: verb, names: OPERATOR_OPTIONS, problems })
+  const order = orderFrom(host, verb, reader)
+  if (problems.length > 0) throw jobError('ERR_BAD_OPTIONS', listProblems(verb, problems))
+  return order
+}
+
+/** Makes an order of {@link OPERATOR_OPTIONS} among other options of `verb`; what is wrong is a problem of the reader. */
+export function orderFrom(host: Host, verb: string, reader: OptionReader): Order {
+  const text = (name: (typeof OPERATOR_OPTIONS)[number]): string | undefined => {
     const value = reader.get(name)
     if (value === undefined) return undefined
     if (typeof value === 'string' && value.trim() !== '' && value.length <= LONGEST_TEXT) return value
     reader.problem(`option "${name}" of ${verb} must be a text of 1 to ${LONGEST_TEXT} characters`)
     return undefined
   }
-  const by = text('by')
-  const reason = text('reason')
-  if (problems.length > 0) throw jobError('ERR_BAD_OPTIONS', listProblems(verb, problems))
-  return { id: uuidV4(host), by: by ?? thisUser(host), reason: reason ?? null }
+  return { id: uuidV4(host), by: text('by') ?? thisUser(host), reason: text('reason') ?? null }
 }
 
 /** Reads the options of `audit`. Throws `ERR_BAD_OPTIONS` with every problem. */

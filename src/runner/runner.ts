@@ -19,7 +19,7 @@ import type { Duration } from '../job/duration.ts'
 import type { Listener } from '../telemetry/bus.ts'
 import type { Breakers } from './breaker-access.ts'
 import type { RunnerEvents } from './events.ts'
-import type { JobInfo, JobSummary } from './job-view.ts'
+import type { DeadLetter, ErrorGroup, JobInfo, JobSummary } from './job-view.ts'
 import type { AuditEntry, AuditOptions, OperatorOptions } from './operators.ts'
 import type { NodeInspection } from './worker-node.ts'
 
@@ -31,6 +31,8 @@ export interface JobFilterOptions {
   readonly key?: string | undefined
   /** A tag that the job must have. */
   readonly tag?: string | undefined
+  /** Of an error: only failed jobs have one. */
+  readonly fingerprint?: string | undefined
 }
 
 /** What `list` is asked for. */
@@ -108,12 +110,61 @@ export interface Inspection {
   readonly worker: NodeInspection | null
 }
 
+/** Which dead letters are meant; all conditions must hold. */
+export type DeadFilter = Omit<JobFilterOptions, 'state'>
+
+/** What `dead.list` is asked for. */
+export type DeadListOptions = Omit<ListOptions, 'state'>
+
+/** Which errors `dead.groups` and `errors` count. */
+export interface ErrorGroupOptions {
+  /** Only errors of this job name. */
+  readonly name?: string | undefined
+  /** Only errors since so long ago, such as `'1h'`. */
+  readonly since?: Duration | undefined
+}
+
+/** Options of what changes many dead letters. */
+export interface DeadChangeOptions extends OperatorOptions {
+  /** Ends the change between two chunks of 500; what was done stays. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Options of `dead.retry`. */
+export interface DeadRetryOptions extends DeadChangeOptions {
+  /** How many become due in which time, evenly: `{ limit: 50, per: '1s' }`. Default: all at once. */
+  readonly rate?: { readonly limit: number; readonly per: Duration } | undefined
+}
+
 /** Dead letters: jobs whose attempts are used up, or that were discarded. */
 export interface DeadLetters {
-  /** Like `list`, for failed jobs, with their attempts. */
-  list(filter?: Omit<ListOptions, 'state'>): Promise<JobList<JobInfo>>
-  /** Planned; throws `ERR_NOT_AVAILABLE`. */
-  groups(): never
+  /** Like `list`, for failed jobs, with their attempts and forensics. */
+  list(filter?: DeadListOptions): Promise<JobList<DeadLetter>>
+  /**
+   * The dead letters by job name and fingerprint, the group that grew last first; at most 1,000 groups. It costs what the groups
+   * cost, however many dead letters are in them.
+   */
+  groups(filter?: ErrorGroupOptions): Promise<readonly ErrorGroup[]>
+  /**
+   * Failed jobs live again: same id, attempt 0, earlier errors kept. With `rate` they become due one after the other, so that
+   * what made them fail is not overrun again; `lastInMs` says when the last one is due.
+   *
+   * @param target An id, or a filter: `{ fingerprint }` is a group, `{}` all.
+   */
+  retry(
+    target: string | DeadFilter,
+    options?: DeadRetryOptions,
+  ): Promise<{ readonly retried: number; readonly skipped: readonly SkippedJob[]; readonly lastInMs: number }>
+  /** Removes dead letters with all that is kept of them. */
+  drop(
+    target: string | DeadFilter,
+    options?: DeadChangeOptions,
+  ): Promise<{ readonly dropped: number; readonly skipped: readonly SkippedJob[] }>
+  /**
+   * The dead letters as lines of JSON, each with its line end, newest id first. What JSON has no form for is written as near as
+   * it can be.
+   */
+  export(filter?: Omit<DeadListOptions, 'limit'>): AsyncIterable<string>
 }
 
 /** What can be done with jobs without their code: by a runner, and by a client. */
@@ -146,6 +197,11 @@ export interface JobAdministration extends AsyncDisposable {
   /** What operators did in the last 90 days, newest first: who paused what, and when, and why. */
   audit(options?: AuditOptions): Promise<readonly AuditEntry[]>
   queues(): Promise<readonly QueueInfo[]>
+  /**
+   * Every attempt that failed, whether its job was tried again or not, by job name and fingerprint, the group that grew last
+   * first; at most 1,000 groups. An attempt counts as long as the record of its job is kept.
+   */
+  errors(filter?: ErrorGroupOptions): Promise<readonly ErrorGroup[]>
   /**
    * Lets idle workers of all processes look for jobs at once, instead of within a second. For jobs that were stored in a
    * transaction of your own: call it when you have committed.
@@ -223,8 +279,6 @@ export interface Runner<Jobs extends JobModules = JobModules> extends JobAdminis
   scale(queue: string, range: { readonly min: number; readonly max: number }): never
   /** Planned; throws `ERR_NOT_AVAILABLE`. */
   nodes(filter?: { readonly queue?: string | undefined }): never
-  /** Planned; throws `ERR_NOT_AVAILABLE`. */
-  errors(filter?: { readonly name?: string | undefined; readonly since?: Duration | undefined }): never
 }
 
 /** Any runner, whatever its jobs. */

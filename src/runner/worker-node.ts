@@ -15,6 +15,7 @@
  *     ack writer ⇄ store         ends of attempts, and jobs handed back
  *     orders ⇄ store             once a second, when idle every three: the node's picture of itself goes out; jobs to stop come in
  *     rescuer, pruner ⇄ store    upkeep that any node may do
+ *     dead-notifier ⇄ store      tells somebody of dead letters, whichever node they died on
  *
  * The claimer, the ack writer and the upkeep own their retries: a failing store makes them wait, never crash.
  */
@@ -27,6 +28,7 @@ import type { CurrentJob } from '../job/current-job.ts'
 import type { ClaimedJob } from '../job/job.ts'
 import { toErrorRecord } from '../job/error-record.ts'
 import type { Registry } from '../job/registry.ts'
+import { DeadNotifier } from '../maintenance/dead-notifier.ts'
 import { Pruner } from '../maintenance/pruner.ts'
 import { LEASE_MS, Rescuer } from '../maintenance/rescuer.ts'
 import { AckWriter } from '../queue/ack-writer.ts'
@@ -42,13 +44,14 @@ import { QueueBranch } from '../queue/queue-branch.ts'
 import type { QueueSettings } from '../queue/queue-settings.ts'
 import { RunningJobs, type RunningJob } from '../queue/running-jobs.ts'
 import { System, type SystemSnapshot } from '../stage/index.ts'
-import type { Blame, KeepPolicy, NodeSnapshot, Store } from '../store/store.ts'
+import type { Blame, JobDetails, KeepPolicy, NodeSnapshot, Store } from '../store/store.ts'
 import type { Bus } from '../telemetry/bus.ts'
 import { announceBreaker } from './breaker-events.ts'
 import { publishedJobs } from './published-jobs.ts'
 import type { RunnerEvents } from './events.ts'
 import type { Departure } from './process-guard.ts'
 import { VERSION } from './version.ts'
+import { Witness } from './witness.ts'
 
 /** What a node needs. */
 export interface WorkerNodeOptions {
@@ -71,6 +74,8 @@ export interface WorkerNodeOptions {
   readonly onFenced: (reason: FenceReason) => void
   /** How many stuck handlers are too many. */
   readonly stuckLimit: number
+  /** Tells somebody of a dead letter; absent where nobody is told. */
+  readonly onDeadLetter?: ((dead: JobDetails, signal: AbortSignal) => Promise<void>) | undefined
 }
 
 /** Why a node cannot go on: others declared it dead, or it could not say for too long that it lives. */
@@ -123,6 +128,8 @@ export class WorkerNode {
   readonly #pruner: Pruner
   readonly #meter: BreakerMeter
   readonly #breakers: BreakerWatch
+  readonly #witness: Witness
+  readonly #notifier: DeadNotifier | undefined
   readonly #branches = new Map<string, QueueBranch>()
   #state: 'new' | 'running' | 'draining' | 'gone' = 'new'
   #ordersTimer: Timer | undefined
@@ -157,6 +164,7 @@ export class WorkerNode {
         if ((ending.type === 'retry' || ending.type === 'snoozed') && !answer.isStale)
           this.#claimer.wakeIn(ending.delayMs)
         this.#countCall(finished, answer.isStale)
+        if (ending.type === 'failed' && !answer.isStale) this.#notifier?.wake()
         options.onEnded(finished, answer)
       },
       onError,
@@ -165,6 +173,16 @@ export class WorkerNode {
       markStarted: (held) => this.#fenced(store.markStarted(held), held),
       recordProgress: (notes) => this.#fenced(store.recordProgress(notes), notes),
       onStuck: (running, count) => this.#stuck(running, count),
+    })
+    this.#witness = new Witness(host, {
+      node: this.id,
+      snapshot: () => this.snapshot(),
+      held: () => ({
+        jobs: this.#ledger.size,
+        handlers: this.#running.size,
+        stuck: this.#running.stuck,
+        outbox: this.#ackWriter.size,
+      }),
     })
     this.#executor = new JobExecutor(host, {
       registry,
@@ -180,6 +198,7 @@ export class WorkerNode {
         if (this.#isIdle) this.#exchangeOrdersIn(ORDERS_EVERY_MS)
         if (bus.hasListeners('job:start')) bus.send('job:start', { id, name, queue, attempt, waitMs })
       },
+      attest: (finished) => this.#witness.attest(finished),
       onError,
       enqueue: options.enqueue,
     })
@@ -212,12 +231,14 @@ export class WorkerNode {
       onError,
       onRescued: (node, answer) => {
         bus.send('node:rescue', { node: node.id, ...answer })
+        this.#notifier?.wake()
         this.#claimer.wake()
       },
     })
     this.#breakers = new BreakerWatch((breaker, change) => announceBreaker(bus, breaker, change))
     this.#meter = new BreakerMeter(host, { store, onOpened: (breakers) => this.#breakers.see(breakers), onError })
     this.#pruner = new Pruner(host, { store, policies: options.keepPolicies, onError })
+    this.#notifier = this.#makeNotifier()
   }
 
   /**
@@ -241,6 +262,7 @@ export class WorkerNode {
     for (const queue of this.#options.queues) await this.#startBranch(queue)
     this.#unsubscribe = this.#options.store.onChange('jobs', () => this.#claimer.wake())
     this.#pruner.start()
+    this.#notifier?.start()
     await this.#exchangeOrders()
     this.#watchSilence()
     this.#options.bus.send('node:start', { node: this.id, queues: [...this.#branches.keys()] })
@@ -428,6 +450,19 @@ export class WorkerNode {
     }
   }
 
+  #makeNotifier(): DeadNotifier | undefined {
+    const { store, bus, onDeadLetter } = this.#options
+    if (onDeadLetter === undefined) return undefined
+    return new DeadNotifier(this.#host, {
+      node: this.id,
+      store,
+      tell: onDeadLetter,
+      onTold: (told) => bus.send('notice:stop', told),
+      onFailed: (failed) => bus.send('notice:exception', failed),
+      onError: (error) => bus.send('store:error', { error }),
+    })
+  }
+
   async #register(queues: readonly string[]): Promise<void> {
     await this.#options.store.registerNode({
       id: this.id,
@@ -436,6 +471,7 @@ export class WorkerNode {
       beatMs: BEAT_MS,
       queues,
       jobs: publishedJobs(this.#options.registry),
+      isNotifying: this.#notifier !== undefined,
     })
   }
 
@@ -553,6 +589,7 @@ export class WorkerNode {
     if (now - this.#queuesReadAt < QUEUES_EVERY_MS || !(isOpen || bus.hasListeners('queue:depth'))) return
     this.#queuesReadAt = now
     const queues = await store.readQueues()
+    this.#witness.saw(queues)
     if (isOpen) await this.#serveNewQueues(queues.map(({ name }) => name))
     for (const { name, depth, scheduled, running, oldestAgeMs } of queues) {
       if (this.#branches.has(name)) bus.send('queue:depth', { queue: name, depth, scheduled, running, oldestAgeMs })
@@ -603,7 +640,13 @@ export class WorkerNode {
     this.#unsubscribe()
     this.#silenceTimer?.cancel()
     this.#ordersTimer?.cancel()
-    await Promise.all([this.#rescuer.stop(), this.#pruner.stop(), this.#ordersUnderWay, this.#meter.stop()])
+    await Promise.all([
+      this.#rescuer.stop(),
+      this.#pruner.stop(),
+      this.#notifier?.stop(),
+      this.#ordersUnderWay,
+      this.#meter.stop(),
+    ])
     this.#ordersTimer?.cancel()
   }
 

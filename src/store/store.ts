@@ -18,6 +18,7 @@ import type {
   BreakerState,
   CallOutcome,
 } from '../job/breaker.ts'
+import type { Forensics } from '../job/forensics.ts'
 import type { AttemptRecord, ClaimedJob, EncodedValue, ErrorRecord, JobRecord, JobState, NewJob } from '../job/job.ts'
 
 /** Where jobs live. */
@@ -100,11 +101,18 @@ export interface Store {
   listJobs(query: JobQuery): Promise<JobPage>
   /** How each of these jobs ended; a job that has not ended, or is unknown, is answered with that. */
   readEndings(ids: readonly string[]): Promise<readonly Ending[]>
+  /** Dead letters that match, with their attempts; otherwise as {@link listJobs}. */
+  readDead(query: Omit<JobQuery, 'states'>): Promise<DeadPage>
   /**
-   * Failed and cancelled jobs live again: same id, attempt 0, queued at once, earlier errors kept. What an operator's verb
-   * changed is written down with its order, if it has one, in the same transaction.
+   * Dead letters, or failed attempts, by job name and fingerprint, at most {@link GROUPS_CAP} groups, last error first. Costs
+   * what the groups cost, not what lies in them: counts are capped at {@link COUNT_CAP}.
    */
-  retryJobs(target: JobTarget, order?: Order): Promise<BulkAnswer>
+  readErrorGroups(query: ErrorGroupQuery): Promise<readonly ErrorGroupRecord[]>
+  /**
+   * Failed and cancelled jobs live again: same id, attempt 0, queued at once or as `spread` says, earlier errors kept. What an
+   * operator's verb changed is written down with its order, if it has one, in the same transaction.
+   */
+  retryJobs(target: JobTarget, options?: RetryOptions): Promise<BulkAnswer>
   /** Scheduled and queued jobs are cancelled at once; a running one is asked to stop. */
   cancelJobs(target: JobTarget, order?: Order): Promise<BulkAnswer>
   /** Removes jobs with all that is kept of them; running ones are skipped. */
@@ -171,6 +179,14 @@ export interface Store {
    * again. One that never speaks is beaten for until it retires.
    */
   vouch(node: string, forMs: number): void
+  /**
+   * Hands out dead letters that somebody is to be told of, and puts them off for `holdMs`, or until the node is rescued: then
+   * they are handed out to another. A job that ends as failed while there is a node that notifies (or there was one in the last hour) is to be
+   * told of, once for each time it fails.
+   */
+  takeNotices(request: NoticeRequest): Promise<readonly Notice[]>
+  /** Ends the telling of dead letters, or puts it off. What was handed out to somebody else meanwhile is left as it is. */
+  endNotices(ends: readonly NoticeEnd[]): Promise<void>
   /** Deletes ended jobs that were kept long enough, at most about 1,000 a call. */
   pruneJobs(policies: readonly KeepPolicy[]): Promise<{ readonly pruned: number; readonly isDone: boolean }>
   /**
@@ -188,6 +204,9 @@ export const COUNT_CAP = 100_000
 
 /** {@link Store.readBreakers} answers no more than these. */
 export const BREAKER_CAP = 1_000
+
+/** How many groups {@link Store.readErrorGroups} answers at most. */
+export const GROUPS_CAP = 1_000
 
 /** What {@link Store.migrate} did. Versions are numbers of migrations; 0 is no schema. */
 export interface MigrationReport {
@@ -304,7 +323,11 @@ export type AttemptEnding =
   | { readonly type: 'retry'; readonly delayMs: number; readonly error: ErrorRecord }
   | { readonly type: 'snoozed'; readonly delayMs: number }
   | { readonly type: 'cancelled'; readonly error: ErrorRecord }
-  | { readonly type: 'failed'; readonly error: ErrorRecord }
+  | {
+      readonly type: 'failed'
+      readonly error: ErrorRecord
+      /** What the node knew in that moment, where the job failed on one. */ readonly forensics?: Forensics | undefined
+    }
 
 /** The answer to {@link Store.ackJobs}. */
 export interface AckAnswer extends FencedAnswer {
@@ -316,6 +339,16 @@ export interface AckAnswer extends FencedAnswer {
 export interface JobDetails {
   readonly job: JobRecord
   readonly attempts: readonly AttemptRecord[]
+  /** What is known of a failed job besides; null for any other. */
+  readonly dead: DeadRecord | null
+}
+
+/** What is known of a dead letter. */
+export interface DeadRecord {
+  /** See `job/fingerprint.ts`; empty where the job failed before there were any. */
+  readonly fingerprint: string
+  /** Null where it was ended by others than the node that ran it. */
+  readonly forensics: Forensics | null
 }
 
 /** Which jobs. All conditions must hold. */
@@ -325,6 +358,8 @@ export interface JobFilter {
   readonly name?: string | undefined
   readonly key?: string | undefined
   readonly tag?: string | undefined
+  /** Only failed jobs have one. */
+  readonly fingerprint?: string | undefined
 }
 
 /** What {@link Store.listJobs} is asked for. */
@@ -348,6 +383,73 @@ export interface JobPage {
   readonly searched: { readonly jobs: number; readonly isComplete: boolean }
 }
 
+/** What {@link Store.readDead} answers; as {@link JobPage}. */
+export interface DeadPage extends Pick<JobPage, 'next' | 'searched'> {
+  readonly dead: readonly JobDetails[]
+}
+
+/** What {@link Store.readErrorGroups} is asked for. */
+export interface ErrorGroupQuery {
+  /** The dead letters, or all attempts that failed, as long as they are kept with their jobs. */
+  readonly of: 'dead' | 'attempts'
+  /** Only errors of this job name. */
+  readonly name?: string | undefined
+  /** Only errors of the last so many milliseconds. */
+  readonly sinceMs?: number | undefined
+}
+
+/** Errors of one job name that are alike. */
+export interface ErrorGroupRecord {
+  readonly name: string
+  readonly fingerprint: string
+  /** Capped at {@link COUNT_CAP}. */
+  readonly count: number
+  readonly firstAt: number
+  readonly lastAt: number
+  /** The last error, and the job that had it. */
+  readonly error: ErrorRecord | null
+  readonly lastId: string
+}
+
+/** How {@link Store.retryJobs} is done. */
+export interface RetryOptions {
+  readonly order?: Order | undefined
+  /** Default: all at once. */
+  readonly spread?: RetrySpread | undefined
+}
+
+/** When retried jobs are due: one after the other. */
+export interface RetrySpread {
+  /** When the first is due. */
+  readonly dueInMs: number
+  /** How much later each next one is due; may be a fraction. */
+  readonly stepMs: number
+}
+
+/** What {@link Store.takeNotices} is asked for. */
+export interface NoticeRequest {
+  readonly node: string
+  readonly limit: number
+  readonly holdMs: number
+}
+
+/** Somebody is to be told of a dead letter. */
+export interface Notice {
+  readonly id: string
+  /** Names the notice; the same job may fail several times. */
+  readonly seq: number
+  /** When it failed. */
+  readonly diedAt: number
+  /** 1 for the first. */
+  readonly attempt: number
+}
+
+/** What became of a notice. */
+export interface NoticeEnd extends Pick<Notice, 'seq' | 'attempt'> {
+  /** When somebody is to try again, and whether this attempt counts; null: nobody has to. */
+  readonly again: { readonly inMs: number; readonly isCounted: boolean } | null
+}
+
 /** How a job ended. */
 export type Ending =
   | {
@@ -362,15 +464,19 @@ export type Ending =
 /** What an operator's verb is about: named jobs, or all that match and can be changed by this verb. */
 export type JobTarget =
   | { readonly ids: readonly string[] }
-  | { readonly filter: JobFilter; /** 1 to 1,000. */ readonly limit: number }
+  | {
+      readonly filter: JobFilter
+      /** 1 to 1,000. */ readonly limit: number
+      /** The `next` of the answer before. */ readonly after?: string | undefined
+    }
 
 /** What an operator's verb did. */
 export interface BulkAnswer {
   readonly changed: readonly string[]
   /** Named jobs that were left as they are, each with the reason: `unknown`, or the state it is in. */
   readonly skipped: readonly { readonly id: string; readonly reason: 'unknown' | JobState }[]
-  /** For a filter: whether more jobs match than `limit` let through. */
-  readonly mayHaveMore: boolean
+  /** For a filter: where to go on, if more jobs match than `limit` let through. */
+  readonly next: string | null
 }
 
 /** Settings of a queue that outlive processes; what is absent stays as it is. */
@@ -484,6 +590,8 @@ export interface NodeRegistration {
   readonly queues: readonly string[]
   /** The names it can run, with the settings that producers without code need. */
   readonly jobs: readonly PublishedJob[]
+  /** Whether somebody there takes notices: then dead letters are noted for that. */
+  readonly isNotifying: boolean
 }
 
 /** What a node publishes of a job. */

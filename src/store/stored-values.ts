@@ -1,5 +1,6 @@
 /** What columns hold that are no plain values, in every store: values, errors, backoffs, and text that can be kept. */
 
+import type { Forensics } from '../job/forensics.ts'
 import type { BackoffSettings, EncodedValue, ErrorRecord, ParkReason } from '../job/job.ts'
 
 /** A stored value, or null when there is none. */
@@ -31,6 +32,13 @@ export function parkReason(parked: string | null): ParkReason | null {
 
 /** The reason that the column gives for a breaker of a name, and of a key. */
 export const PARKED_BY = { name: 'breaker', key: 'breaker-key' } as const
+
+/** Stored forensics; null where there are none. */
+export function decodeForensics(text: string | null): Forensics | null {
+  const value = text === null ? null : parseJson(text)
+  // Written by the stores from a value of this type.
+  return isRecord(value) ? (value as unknown as Forensics) : null
+}
 
 /**
  * Text that every engine keeps whole: some cut it at a NUL character, and none keeps a lone surrogate. Whatever is recorded

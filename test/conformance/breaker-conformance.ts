@@ -334,8 +334,8 @@ export function breakerConformance(
       await store().insertJobs(jobs(5))
       const order = anOrder()
       const target = { filter: { queue: 'q' }, limit: 2 }
-      while ((await store().cancelJobs(target, order)).mayHaveMore);
-      await store().retryJobs({ filter: { name: 'mail.ping' }, limit: 10 }, anOrder())
+      while ((await store().cancelJobs(target, order)).next !== null);
+      await store().retryJobs({ filter: { name: 'mail.ping' }, limit: 10 }, { order: anOrder() })
       const [job] = (await store().listJobs({ limit: 1, searchLimit: 0 })).jobs
       await store().deleteJobs({ ids: [job?.id ?? ''] }, anOrder())
       expect(

@@ -6,6 +6,7 @@ import type { ClaimedJob, JobState } from '../../src/job/job.ts'
 import type { AttemptEnding, JobTarget, NodeRegistration, PublishedJob, Store } from '../../src/store/store.ts'
 import { ackOf, aJob, anId, aNode, aProblem, jobs, published } from '../support/store-jobs.ts'
 import { breakerConformance } from './breaker-conformance.ts'
+import { deadLetterConformance } from './dead-letter-conformance.ts'
 
 /** A new, empty database and ways to it. */
 export interface StoreFixture {
@@ -1023,7 +1024,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         expect(await store.cancelJobs(byIds(a.id, b.id))).toEqual({
           changed: [a.id, b.id],
           skipped: [],
-          mayHaveMore: false,
+          next: null,
         })
         for (const { id } of [a, b]) {
           expect((await record(id)).job).toMatchObject({
@@ -1055,7 +1056,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
             { id: held.id, reason: 'completed' },
             { id: unknown, reason: 'unknown' },
           ],
-          mayHaveMore: false,
+          next: null,
         })
       })
       test('works through a filter in chunks, and comes to an end also with running jobs', async () => {
@@ -1068,7 +1069,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         do {
           answer = await store.cancelJobs(target)
           rounds.push(answer.changed.length)
-        } while (answer.mayHaveMore && rounds.length < 10)
+        } while (answer.next !== null && rounds.length < 10)
         expect(rounds).toEqual([2, 2, 1])
         expect((await store.cancelJobs(target)).changed).toEqual([])
         expect(
@@ -1142,10 +1143,10 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
           held.map((job, index) => ackOf(job, index === 0 ? undefined : index === 1 ? cancelled : failed)),
         )
         const first = await store.retryJobs({ filter: { name: 'mail.ping' }, limit: 3 })
-        expect(first).toMatchObject({ skipped: [], mayHaveMore: true })
+        expect(first).toMatchObject({ skipped: [], next: expect.any(String) })
         expect(first.changed).toHaveLength(3)
         const rest = await store.retryJobs({ filter: { name: 'mail.ping' }, limit: 3 })
-        expect(rest).toMatchObject({ mayHaveMore: false })
+        expect(rest).toMatchObject({ next: null })
         expect(rest.changed).toHaveLength(1)
         expect(await stateOf(held[0]?.id ?? '')).toBe('completed')
       })
@@ -1172,7 +1173,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         await store.ackJobs([ackOf(held, failed)])
         await store.insertJobs(jobs(2))
         const answer = await store.deleteJobs({ filter: { states: ['failed', 'running'] }, limit: 10 })
-        expect(answer).toEqual({ changed: [held.id], skipped: [], mayHaveMore: false })
+        expect(answer).toEqual({ changed: [held.id], skipped: [], next: null })
         expect((await store.listJobs({ limit: 9, searchLimit: 0 })).jobs).toHaveLength(2)
       })
     })
@@ -1182,7 +1183,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         await register({ queues: ['q', 'r'] })
         const snapshot = { state: 'draining', loopLagMs: 1.5, memoryBytes: 7, queues: [] } as const
         await store.publishSnapshot(node.id, snapshot, true)
-        const { beatMs: _, ...shown } = node
+        const { beatMs: _beat, isNotifying: _notifying, ...shown } = node
         expect(await store.readNodes()).toMatchObject([{ ...shown, isDead: false, snapshot }])
       })
       test('beats when an urgent snapshot is published', async () => {
@@ -1506,6 +1507,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
     })
 
     breakerConformance(test, () => fixture)
+    deadLetterConformance({ test, fixture: () => fixture })
 
     describe('onChange', () => {
       test('tells of changes by another store until the subscription ends', async () => {

@@ -100,6 +100,8 @@ function bound(
     giveBackJobs: (held) => core.giveBackJobs(held),
     readJob: (id) => core.readJob(id),
     listJobs: (query) => core.listJobs(query),
+    readDead: (query) => core.readDead(query),
+    readErrorGroups: (query) => core.readErrorGroups(query),
     readEndings: (ids) => core.readEndings(ids),
     retryJobs: (...args) => core.retryJobs(...args),
     cancelJobs: (...args) => core.cancelJobs(...args),
@@ -116,6 +118,8 @@ function bound(
     retireNode: (node) => core.retireNode(node),
     readNodes: () => core.readNodes(),
     rescueNode: (request) => core.rescueNode(request),
+    takeNotices: (request) => core.takeNotices(request),
+    endNotices: (ends) => core.endNotices(ends),
     pruneJobs: (policies) => core.pruneJobs(policies),
     wake: () => core.wake(),
   }

@@ -8,8 +8,19 @@
 
 import type { Clock } from '../../src/host/clock.ts'
 import type { Host, LogRecord, Timer } from '../../src/host/host.ts'
-import type { ProcessIdentity } from '../../src/host/processes.ts'
+import type { ProcessIdentity, Vitals } from '../../src/host/processes.ts'
 import type { World } from './world.ts'
+
+const NO_VITALS: Vitals = {
+  nodeVersion: 'v0',
+  uptimeMs: 0,
+  loadAverages: [0, 0, 0],
+  cpus: 1,
+  heapUsedBytes: 0,
+  heapLimitBytes: 0,
+  freeBytes: 0,
+  totalBytes: 0,
+}
 
 /** What stands between the world and a thread of a process: everything that happens to the thread goes through it. */
 class Gate {
@@ -128,6 +139,7 @@ export class Machine {
         own: () => identity,
         startOf: (pid: number) => computer.startOf(pid),
         memoryBytes: () => 0,
+        vitals: () => NO_VITALS,
       },
       random: world.random,
       logger: { log: (record: LogRecord) => void this.logged.push(record) },

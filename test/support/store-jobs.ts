@@ -48,6 +48,7 @@ export function aNode(parts: Partial<NodeRegistration> = {}): NodeRegistration {
     beatMs: 60_000,
     queues: ['q'],
     jobs: [published('mail.ping')],
+    isNotifying: false,
     ...parts,
   }
 }

@@ -3,13 +3,13 @@
 import { Command } from 'commander'
 
 import type { EnqueueOptions, JobHandle } from '../../index.ts'
+import { jsonText } from '../../job/json-text.ts'
 import { suggestion } from '../../job/suggest.ts'
 import { onEndSignals, quit } from '../../host/signals.ts'
 import { EXIT, exitCodeOf, type ExitCode } from '../exit-codes.ts'
 import { withConfiguredRunner, type OpenRunner } from '../open-runner.ts'
 import { jobArgs, numberOrText, oneMore, wholeNumber } from '../option-values.ts'
 import { cleanLine } from '../output/clean-text.ts'
-import { jsonText } from '../output/json.ts'
 import type { Launch, Session } from '../session.ts'
 
 interface EnqueueFlags {

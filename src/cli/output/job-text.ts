@@ -1,10 +1,10 @@
 /** Jobs for people. */
 
-import type { ErrorRecord, JobInfo, JobState, JobSummary } from '../../index.ts'
+import type { ErrorRecord, Forensics, JobInfo, JobState, JobSummary } from '../../index.ts'
 import { unreachable } from '../../host/errors.ts'
 import { isoTime } from '../../host/time.ts'
+import { jsonText } from '../../job/json-text.ts'
 import { cleanLine, cleanText } from './clean-text.ts'
-import { jsonText } from './json.ts'
 import { durationText, relativeText } from './time-text.ts'
 import type { Column } from './table.ts'
 import type { Colors } from './terminal.ts'
@@ -86,12 +86,39 @@ export function jobLines(job: JobInfo, now: number, colors: Colors): string[] {
     ['progress', job.progress === null ? '' : `${Math.round(job.progress * 100)} %`],
     ['result', job.state === 'completed' ? valueLine(job.result) : ''],
     ['error', job.error === null ? '' : errorLine(job.error, LONGEST_VALUE)],
+    ['alike', job.fingerprint === undefined ? '' : cleanLine(job.fingerprint)],
   ]
   return [
     `${colors.bold(cleanLine(job.name))}  ${job.id}`,
     ...facts.filter(([, value]) => value !== '').map(([fact, value]) => `  ${fact.padEnd(9)}${value}`),
     ...job.attempts.flatMap((attempt) => attemptLines(attempt, colors)),
+    ...(job.forensics === undefined ? [] : forensicsLines(job.forensics, colors)),
   ]
+}
+
+/** What the node knew when the job failed. */
+function forensicsLines(
+  { node, load, memory, held, queues, recentErrors, timing }: Forensics,
+  colors: Colors,
+): string[] {
+  const megabytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MB`
+  const averages = load.averages.map((average) => average.toFixed(2)).join(' ')
+  const ran = timing.runMs === null ? 'never began' : `ran ${durationText(timing.runMs)}`
+  const lines = [
+    `node ${node.id}, pid ${node.pid} on ${node.host}, up ${durationText(node.uptimeMs)}, millrace ${node.version}, Node.js ${node.nodeVersion}`,
+    `load ${averages} on ${load.cpus} CPUs, event loop late by ${durationText(load.loopLagMs)}`,
+    `memory ${megabytes(memory.residentBytes)}, heap ${megabytes(memory.heapUsedBytes)} of ${megabytes(memory.heapLimitBytes)}, machine ${megabytes(memory.freeBytes)} free of ${megabytes(memory.totalBytes)}`,
+    `held ${held.jobs} jobs, ${held.handlers} handlers (${held.stuck} stuck), ${held.outbox} ends not written`,
+    `waited ${durationText(timing.waitMs)}, ${ran}`,
+    ...queues.map(
+      ({ queue, depth, running, concurrency, buffered }) =>
+        `queue ${queue}: ${depth ?? 'unknown'} waiting, ${running} of ${concurrency} running, ${buffered} buffered`,
+    ),
+    ...recentErrors.map(
+      ({ name, message, agoMs, id }) => `before, ${durationText(agoMs)}: ${errorLine({ name, message })} (${id})`,
+    ),
+  ]
+  return ['  when it failed', ...lines.map((line) => colors.dim(`    ${cleanLine(line, LONGEST_VALUE)}`))]
 }
 
 function attemptLines(attempt: JobInfo['attempts'][number], colors: Colors): string[] {

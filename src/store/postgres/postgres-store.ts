@@ -14,7 +14,7 @@ import { uuidV4 } from '../../host/uuid.ts'
 import { QUARANTINE_AFTER } from '../../job/crashes.ts'
 import type { NewJob } from '../../job/job.ts'
 import { auditedQueue, auditedTarget } from '../audit-content.ts'
-import { OPERATED_STATES, type Chosen } from '../bulk-target.ts'
+import { AT_ONCE, OPERATED_STATES, type Chosen } from '../bulk-target.ts'
 import { OutcomeUnknownError, storeError } from '../errors.ts'
 import type {
   Ack,
@@ -47,12 +47,14 @@ import { readAudit, writeAudit } from './statements/audit.ts'
 import { countCalls, readBreakers, setBreaker } from './statements/breakers.ts'
 import { giveBackJobs, markStarted, readHeld, readLeases, recordProgress } from './statements/held-jobs.ts'
 import { addPriorities, insertJobsWithCare, insertNewJobs } from './statements/insert-jobs.ts'
+import { readErrorGroups } from './statements/error-groups.ts'
 import { listJobs } from './statements/list-jobs.ts'
 import { beat, readNodes, readOrders, readPublishedJobs, registerNode, removeNode } from './statements/nodes.ts'
+import { endNotices, takeNotices } from './statements/notices.ts'
 import { cancelJobs, chooseJobs, deleteJobs, retryJobs } from './statements/operate-jobs.ts'
-import { pruneJobs, readOrphanedNodes } from './statements/prune-jobs.ts'
+import { pruneJobs, PruneProgress, readOrphanedNodes } from './statements/prune-jobs.ts'
 import { UNPARK_LIMIT, unparkJobs } from './statements/promote-jobs.ts'
-import { readEndings, readJob } from './statements/read-jobs.ts'
+import { readDead, readEndings, readJob } from './statements/read-jobs.ts'
 import { changeQueue, readQueues } from './statements/queues.ts'
 import { freeJobs, rescueNode } from './statements/rescue-node.ts'
 import { userTransaction } from './user-transaction.ts'
@@ -86,6 +88,7 @@ class PostgresStore implements Store {
   readonly #held = new HeldLeases()
   readonly #pace = new ArrivalPace()
   readonly #claims: Claims
+  readonly #pruned = new PruneProgress()
   readonly #levels = new Set<string>()
   readonly #listeners = new Set<() => void>()
   #listener: Listener | null = null
@@ -240,13 +243,25 @@ class PostgresStore implements Store {
     return this.#database.general.session((db) => listJobs(db, query))
   }
 
+  async readDead(...[query]: Parameters<Store['readDead']>): ReturnType<Store['readDead']> {
+    await this.open()
+    return this.#database.general.session((db) => readDead(db, query))
+  }
+
+  async readErrorGroups(...[query]: Parameters<Store['readErrorGroups']>): ReturnType<Store['readErrorGroups']> {
+    await this.open()
+    return readErrorGroups(this.#database.general, query)
+  }
+
   async readEndings(ids: readonly string[]): ReturnType<Store['readEndings']> {
     await this.open()
     return readEndings(this.#database.general, ids)
   }
 
-  retryJobs(...[target, order]: Parameters<Store['retryJobs']>): ReturnType<Store['retryJobs']> {
-    return this.#operate('retry', target, order, retryJobs)
+  retryJobs(
+    ...[target, { order, spread = AT_ONCE } = {}]: Parameters<Store['retryJobs']>
+  ): ReturnType<Store['retryJobs']> {
+    return this.#operate('retry', target, order, (db, chosen) => retryJobs(db, chosen, spread))
   }
 
   cancelJobs(...[target, order]: Parameters<Store['cancelJobs']>): ReturnType<Store['cancelJobs']> {
@@ -357,12 +372,22 @@ class PostgresStore implements Store {
     return this.#heart.silenceMs(node)
   }
 
+  async takeNotices(...[request]: Parameters<Store['takeNotices']>): ReturnType<Store['takeNotices']> {
+    await this.open()
+    return takeNotices(this.#database.general, request)
+  }
+
+  async endNotices(...[ends]: Parameters<Store['endNotices']>): Promise<void> {
+    await this.open()
+    await endNotices(this.#database.general, ends)
+  }
+
   async pruneJobs(...[policies]: Parameters<Store['pruneJobs']>): ReturnType<Store['pruneJobs']> {
     await this.open()
     for (const { node, ...dead } of await readOrphanedNodes(this.#database.general)) {
       await this.#database.general.transaction((db) => freeJobs(db, { node, quarantineAfter: QUARANTINE_AFTER }, dead))
     }
-    return this.#database.general.session((db) => pruneJobs(db, policies))
+    return this.#database.general.session((db) => pruneJobs(db, policies, this.#pruned))
   }
 
   async wake(): Promise<void> {

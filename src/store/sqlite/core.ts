@@ -25,7 +25,7 @@ import { NodeNames } from './node-names.ts'
 import { peek } from './peek.ts'
 import { admitSchema, EVERY_MIGRATION, migrateSchema, pendingFor } from './schema.ts'
 import { ackJobs } from './statements/ack-jobs.ts'
-import { OPERATED_STATES, type Chosen } from '../bulk-target.ts'
+import { AT_ONCE, OPERATED_STATES, type Chosen } from '../bulk-target.ts'
 import { readAudit, writeAudit } from './statements/audit.ts'
 import { countCalls, readBreakers, setBreaker } from './statements/breakers.ts'
 import { chooseJobs } from './statements/bulk-target.ts'
@@ -33,12 +33,14 @@ import { cancelJobs } from './statements/cancel-jobs.ts'
 import { changeQueue } from './statements/change-queue.ts'
 import { claimJobs, type WalkPlaces } from './statements/claim-jobs.ts'
 import { deleteJobs } from './statements/delete-jobs.ts'
+import { readErrorGroups } from './statements/error-groups.ts'
 import { giveBackJobs } from './statements/give-back-jobs.ts'
 import { insertJobs } from './statements/insert-jobs.ts'
 import { listJobs } from './statements/list-jobs.ts'
 import { markStarted } from './statements/mark-started.ts'
 import { pruneJobs } from './statements/prune-jobs.ts'
-import { readEndings, readJob } from './statements/read-job.ts'
+import { endNotices, takeNotices } from './statements/notices.ts'
+import { readDead, readEndings, readJob } from './statements/read-job.ts'
 import { readQueues } from './statements/read-queues.ts'
 import { readPublishedJobs } from './statements/published-jobs.ts'
 import { recordProgress } from './statements/record-progress.ts'
@@ -73,6 +75,8 @@ const EVERY_VERB: Readonly<Record<CoreVerb, true>> = {
   giveBackJobs: true,
   readJob: true,
   listJobs: true,
+  readDead: true,
+  readErrorGroups: true,
   readEndings: true,
   retryJobs: true,
   cancelJobs: true,
@@ -90,6 +94,8 @@ const EVERY_VERB: Readonly<Record<CoreVerb, true>> = {
   retireNode: true,
   readNodes: true,
   rescueNode: true,
+  takeNotices: true,
+  endNotices: true,
   pruneJobs: true,
   wake: true,
 }
@@ -232,12 +238,20 @@ export class SqliteCore implements SyncVerbs {
     return this.#read((db) => listJobs(db, query))
   }
 
+  readDead(...[query]: VerbArgs<'readDead'>): VerbAnswer<'readDead'> {
+    return this.#read((db) => readDead(db, query))
+  }
+
+  readErrorGroups(...[query]: VerbArgs<'readErrorGroups'>): VerbAnswer<'readErrorGroups'> {
+    return this.#read((db) => readErrorGroups(db, query))
+  }
+
   readEndings(...[ids]: VerbArgs<'readEndings'>): VerbAnswer<'readEndings'> {
     return this.#read((db) => readEndings(db, ids))
   }
 
-  retryJobs(...[target, order]: VerbArgs<'retryJobs'>): VerbAnswer<'retryJobs'> {
-    return this.#operate('retry', target, order, (db, chosen) => retryJobs(db, chosen))
+  retryJobs(...[target, { order, spread = AT_ONCE } = {}]: VerbArgs<'retryJobs'>): VerbAnswer<'retryJobs'> {
+    return this.#operate('retry', target, order, (db, chosen) => retryJobs(db, chosen, spread))
   }
 
   cancelJobs(...[target, order]: VerbArgs<'cancelJobs'>): VerbAnswer<'cancelJobs'> {
@@ -310,6 +324,14 @@ export class SqliteCore implements SyncVerbs {
 
   rescueNode(...[request]: VerbArgs<'rescueNode'>): VerbAnswer<'rescueNode'> {
     return this.#write((db) => rescueNode(db, request))
+  }
+
+  takeNotices(...[request]: VerbArgs<'takeNotices'>): VerbAnswer<'takeNotices'> {
+    return this.#write((db) => takeNotices(db, request))
+  }
+
+  endNotices(...[ends]: VerbArgs<'endNotices'>): void {
+    if (ends.length > 0) this.#write((db) => endNotices(db, ends))
   }
 
   pruneJobs(...[policies]: VerbArgs<'pruneJobs'>): VerbAnswer<'pruneJobs'> {

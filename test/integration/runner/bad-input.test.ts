@@ -177,8 +177,6 @@ describe('other calls refuse', () => {
     const planned: readonly (() => unknown)[] = [
       () => runner.scale('default', { min: 1, max: 2 }),
       () => runner.nodes(),
-      () => runner.errors(),
-      () => runner.dead.groups(),
       () => batchJob({}, () => {}),
       () => job({ isolate: 'thread' }, () => {}),
       () => job({ unique: { by: 'args', onConflict: 'ignore' } }, () => {}),

@@ -278,7 +278,8 @@ async function endOthers(
     const { id, lease, ending, progress } = ack
     const error = 'error' in ending ? ending.error : null
     if (error !== null || logged.has(id)) {
-      attempts.push({ id, attempt, lease, node: context.node, startedAt, endedAt, error })
+      const isFailure = ending.type === 'retry' || ending.type === 'failed'
+      attempts.push({ id, attempt, lease, node: context.node, startedAt, endedAt, error, isFailure })
     }
     const ended = { id, queue, lease, node: context.node, crashes: null, startedAt, endedAt, progress }
     switch (ending.type) {
@@ -295,7 +296,7 @@ async function endOthers(
         ;(ack.isKept ? toCancel : toRemove).push({ ...ended, error: ending.error })
         break
       case 'failed':
-        toFail.push({ ...ended, error: ending.error })
+        toFail.push({ ...ended, error: ending.error, forensics: ending.forensics })
         break
       case 'completed':
         break

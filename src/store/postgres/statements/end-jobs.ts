@@ -1,5 +1,7 @@
 /** What several verbs share: the ways in which rows leave the `job` table, and the traces that they leave behind. */
 
+import { errorFingerprint } from '../../../job/fingerprint.ts'
+import type { Forensics } from '../../../job/forensics.ts'
 import type { ErrorRecord } from '../../../job/job.ts'
 import { encodeError, plainText } from '../../stored-values.ts'
 import { plainArray, textArray } from '../array-literal.ts'
@@ -33,12 +35,19 @@ const TO_HISTORY = `
 
 // A stored record of the same id goes: it belongs to an earlier life of an id that was used again after it had ended.
 const TO_DEAD = `
-  ${REMOVED}
-  insert into /* schema */.dead (${CARRIED_COLUMNS}, ${ENDED_COLUMNS})
-  select ${CARRIED_COLUMNS}, ${ENDED_VALUES} from removed
-  on conflict (id) do update set (attempt, crashes, node, lease, started_at, ended_at, progress, error, args, args_codec, created_at, due_at)
+  ${REMOVED},
+  known as (select * from unnest($1::uuid[], $9::text[], $10::text[]) k (known_id, fingerprint, forensics)),
+  noted as (
+    insert into /* schema */.dead_notice (job_id, died_at, due_at)
+    select end_id, end_ended_at, (select /* schema */.now_ms()) from removed
+    where exists (select 1 from /* schema */.node where is_notifying))
+  insert into /* schema */.dead (${CARRIED_COLUMNS}, ${ENDED_COLUMNS}, fingerprint, forensics)
+  select ${CARRIED_COLUMNS}, ${ENDED_VALUES}, fingerprint, forensics from removed join known on known_id = end_id
+  on conflict (id) do update set (attempt, crashes, node, lease, started_at, ended_at, progress, error, args, args_codec, created_at,
+      due_at, name, queue, fingerprint, forensics)
     = (excluded.attempt, excluded.crashes, excluded.node, excluded.lease, excluded.started_at, excluded.ended_at, excluded.progress,
-      excluded.error, excluded.args, excluded.args_codec, excluded.created_at, excluded.due_at)`
+      excluded.error, excluded.args, excluded.args_codec, excluded.created_at, excluded.due_at, excluded.name, excluded.queue,
+      excluded.fingerprint, excluded.forensics)`
 
 const REMOVE = 'delete from /* schema */.job where id = any($1::uuid[])'
 
@@ -48,11 +57,13 @@ const REMOVE_TRACES = `
 
 const RECORD_ATTEMPTS = `
   with a as (
-    select * from unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::bigint[], $6::bigint[], $7::text[])
-      a (job_id, attempt, lease, node, started_at, ended_at, error)),
+    select * from unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::bigint[], $6::bigint[], $7::text[], $8::text[])
+      a (job_id, attempt, lease, node, started_at, ended_at, error, fingerprint)),
   marked as (update /* schema */.job j set has_traces = true from a where j.id = a.job_id and not j.has_traces)
-  insert into /* schema */.attempt_error (job_id, attempt, lease, node, started_at, ended_at, error)
-  select job_id, attempt, lease, node, nullif(started_at, 0), ended_at, error from a`
+  insert into /* schema */.attempt_error (job_id, attempt, lease, node, started_at, ended_at, error, fingerprint, name)
+  select job_id, attempt, lease, node, nullif(started_at, 0), ended_at, error, fingerprint,
+    (select j.name from /* schema */.job j where j.id = a.job_id)
+  from a`
 
 const WRITE_LOGS = `
   with l as (select * from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality l (job_id, lease, line, place)),
@@ -85,6 +96,8 @@ export interface EndedJob {
   readonly endedAt: number
   readonly progress: number | null
   readonly error: ErrorRecord
+  /** What its node knew when it failed. */
+  readonly forensics?: Forensics | undefined
 }
 
 /** Moves live jobs to the cancelled ones. */
@@ -92,9 +105,14 @@ export async function moveToCancelled(db: Db, jobs: readonly EndedJob[]): Promis
   if (jobs.length > 0) await db.query(TO_HISTORY, endedParameters(jobs))
 }
 
-/** Moves live jobs to the dead letters. */
+/** Moves live jobs to the dead letters, and notes that somebody is to be told of them, if there is anybody. */
 export async function moveToDead(db: Db, jobs: readonly EndedJob[]): Promise<void> {
-  if (jobs.length > 0) await db.query(TO_DEAD, endedParameters(jobs))
+  if (jobs.length === 0) return
+  await db.query(TO_DEAD, [
+    ...endedParameters(jobs),
+    textArray(jobs.map(({ error }) => errorFingerprint(error))),
+    textArray(jobs.map(({ forensics }) => (forensics === undefined ? null : JSON.stringify(forensics)))),
+  ])
 }
 
 /** Removes live jobs with all that is kept of their attempts. */
@@ -118,6 +136,8 @@ export interface EndedAttempt {
   readonly startedAt: number | null
   readonly endedAt: number
   readonly error: ErrorRecord | null
+  /** Whether it failed; the error of one that was cancelled is only a reason. */
+  readonly isFailure: boolean
 }
 
 /** Writes down how attempts of live jobs ended. */
@@ -131,6 +151,7 @@ export async function recordAttempts(db: Db, attempts: readonly EndedAttempt[]):
     plainArray(attempts.map(({ startedAt }) => startedAt)),
     plainArray(attempts.map(({ endedAt }) => endedAt)),
     textArray(attempts.map(({ error }) => encodeError(error))),
+    textArray(attempts.map(({ error, isFailure }) => (error !== null && isFailure ? errorFingerprint(error) : null))),
   ])
 }
 

@@ -88,7 +88,8 @@ export async function giveBackJobs(
   // The columns of the statement.
   for (const [id, lease, queue, attempt, startedAt, isCancelRequested, now] of rows as unknown as readonly HeldRow[]) {
     const { node } = context
-    if (logged.has(id)) attempts.push({ id, attempt, lease, node, startedAt, endedAt: now, error: null })
+    if (logged.has(id))
+      attempts.push({ id, attempt, lease, node, startedAt, endedAt: now, error: null, isFailure: false })
     if (isCancelRequested) {
       const parts = { lease: null, node: null, crashes: null, startedAt: null, progress: null }
       cancelled.push({ id, queue, endedAt: now, error: CANCELLED_BY_OPERATOR, ...parts })

@@ -60,6 +60,16 @@ const RUNNING_SOURCE: Source = {
   edge: null,
 }
 
+// Jobs that failed alike may be few among millions of dead letters: they have an index of their own.
+const alikeOf = (fingerprint: string): string =>
+  `from /* schema */.dead where fingerprint = ${fingerprint}::text and id < $1::uuid order by id desc`
+
+const ALIKE_SOURCE: Source = {
+  states: ['failed'],
+  page: `select * from (select ${ENDED_COLUMNS} ${alikeOf('$8')} limit ${SCAN_LIMIT}) found ${MATCHES}`,
+  edge: `select id ${alikeOf('$2')} offset ${SCAN_LIMIT - 1} limit 1`,
+}
+
 interface Slice {
   readonly rows: readonly JobRow[]
   /** Where the next slice begins; null when there is none. */
@@ -117,13 +127,14 @@ async function readSlice(db: Db, filter: JobFilter, after: string, limit: number
   ]
   const rows: JobRow[] = []
   let edge: string | null = null
-  for (const source of sourcesFor(states)) {
+  const alike = filter.fingerprint === undefined ? [] : [plainText(filter.fingerprint)]
+  for (const source of alike.length > 0 ? alikeSources(states) : sourcesFor(states)) {
     // The column lists are those of `JobRow`.
-    const found = (await db.query(source.page, parameters)) as unknown as readonly JobRow[]
+    const found = (await db.query(source.page, [...parameters, ...alike])) as unknown as readonly JobRow[]
     rows.push(...found)
     // A full answer needs no edge: what lies behind it is not on this page.
     if (found.length > limit || source.edge === null) continue
-    const [end] = await db.query(source.edge, [after])
+    const [end] = await db.query(source.edge, [after, ...alike])
     if (end !== undefined && (edge === null || String(end[0]) > edge)) edge = String(end[0])
   }
   const listed = withoutEnded(rows)
@@ -133,6 +144,11 @@ async function readSlice(db: Db, filter: JobFilter, after: string, limit: number
   const page = seen.slice(0, limit)
   if (seen.length > limit) return { rows: page, next: page.at(-1)?.[0] ?? null }
   return { rows: page, next: edge }
+}
+
+/** Only failed jobs have a fingerprint. */
+function alikeSources(states: readonly string[]): readonly Source[] {
+  return states.includes('failed') ? [ALIKE_SOURCE] : []
 }
 
 function sourcesFor(states: readonly string[]): readonly Source[] {

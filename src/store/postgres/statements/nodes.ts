@@ -8,10 +8,11 @@ import { UNDER_LEASE } from '../rows.ts'
 import { LOCK_NEWS_SHARED, readBreakers } from './breakers.ts'
 
 const REGISTER = `
-  insert into /* schema */.node (id, host, pid, pid_scope, pid_start, version, beat_ms, started_at, beat_at, beat_seq, queues, names, jobs)
-  select $1::uuid, $2, $3, $4, $5, $6, $7, now, now, 1, $8::text[], $9::text[], $10 from (select /* schema */.now_ms() as now) n
+  insert into /* schema */.node (id, host, pid, pid_scope, pid_start, version, beat_ms, started_at, beat_at, beat_seq, queues, names, jobs,
+    is_notifying)
+  select $1::uuid, $2, $3, $4, $5, $6, $7, now, now, 1, $8::text[], $9::text[], $10, $11::boolean from (select /* schema */.now_ms() as now) n
   on conflict (id) do update set beat_ms = excluded.beat_ms, beat_at = excluded.beat_at, beat_seq = node.beat_seq + 1,
-    queues = excluded.queues, names = excluded.names, jobs = excluded.jobs`
+    queues = excluded.queues, names = excluded.names, jobs = excluded.jobs, is_notifying = excluded.is_notifying`
 
 const PUBLISH = `
   insert into /* schema */.published_job (name, queue, priority, max_attempts, backoff, timeout_ms, key, published_at)
@@ -92,6 +93,7 @@ export async function registerNode(db: Db, node: NodeRegistration): Promise<void
     textArray(node.queues.map(plainText)),
     textArray(node.jobs.map(({ name }) => plainText(name))),
     JSON.stringify(node.jobs),
+    node.isNotifying,
   ])
   if (node.jobs.length > 0) await publish(db, node.jobs)
 }

@@ -3,7 +3,7 @@
 import { isUuid } from '../../../host/uuid.ts'
 import { JOB_STATES, type JobState } from '../../../job/job.ts'
 import type { Chosen } from '../../bulk-target.ts'
-import type { BulkAnswer, JobFilter, JobTarget } from '../../store.ts'
+import type { BulkAnswer, JobFilter, JobTarget, RetrySpread } from '../../store.ts'
 import { plainArray } from '../array-literal.ts'
 import type { Db } from '../database.ts'
 import { NO_UUID, type JobRow } from '../rows.ts'
@@ -21,7 +21,12 @@ const RETRY = `
   level as (
     insert into /* schema */.queue_priority (queue, priority) select distinct queue, priority from back on conflict do nothing)
   insert into /* schema */.job (${CARRIED_COLUMNS}, due_at, seq, has_traces)
-  select ${CARRIED_COLUMNS}, (select /* schema */.now_ms()), nextval('/* schema */.job_seq'), true from (select * from back order by created_at, id) b
+  select ${CARRIED_COLUMNS}, (select /* schema */.now_ms()) + later,
+    -- What is due later has no place among the ready ones yet.
+    case when later = 0 then nextval('/* schema */.job_seq') end, true
+  from (
+    select *, floor($2::double precision + $3::double precision * (row_number() over (order by created_at, id) - 1))::bigint as later
+    from back order by created_at, id) b
   on conflict (id) do nothing
   returning id`
 
@@ -43,25 +48,28 @@ const REMOVE_ENDED = `
  * asked for already has nothing left to change.
  */
 export async function chooseJobs(db: Db, target: JobTarget, states: readonly JobState[]): Promise<Chosen> {
-  if ('ids' in target) return { ids: target.ids, isNamed: true, mayHaveMore: false }
+  if ('ids' in target) return { ids: target.ids, isNamed: true, next: null }
   const wanted = new Set(target.filter.states ?? JOB_STATES)
   const filter: JobFilter = { ...target.filter, states: states.filter((state) => wanted.has(state)) }
   const ids: string[] = []
-  let after: string | undefined
+  let { after } = target
   for (;;) {
     // One more than asked tells whether there are more.
     const limit = target.limit + 1 - ids.length
     const page = await listJobs(db, { ...filter, limit, after, searchLimit: 0 })
     for (const job of page.jobs) if (!job.isCancelRequested) ids.push(job.id)
-    if (ids.length > target.limit) return { ids: ids.slice(0, target.limit), isNamed: false, mayHaveMore: true }
-    if (page.next === null) return { ids, isNamed: false, mayHaveMore: false }
+    if (ids.length > target.limit) {
+      const chosen = ids.slice(0, target.limit)
+      return { ids: chosen, isNamed: false, next: chosen.at(-1) ?? null }
+    }
+    if (page.next === null) return { ids, isNamed: false, next: null }
     after = page.next
   }
 }
 
 /** See {@link Store.retryJobs}. */
-export async function retryJobs(db: Db, chosen: Chosen): Promise<BulkAnswer> {
-  const changed = await db.query(RETRY, [ids(chosen)])
+export async function retryJobs(db: Db, chosen: Chosen, { dueInMs, stepMs }: RetrySpread): Promise<BulkAnswer> {
+  const changed = await db.query(RETRY, [ids(chosen), Math.max(0, dueInMs), Math.max(0, stepMs)])
   return answer(db, chosen, changed)
 }
 
@@ -127,7 +135,7 @@ async function answer(
     const row = states.get(id)
     return { id, reason: row === undefined ? 'unknown' : stateOf(row) }
   })
-  return { changed, skipped, mayHaveMore: chosen.mayHaveMore }
+  return { changed, skipped, next: chosen.next }
 }
 
 function ids(chosen: Chosen): string {

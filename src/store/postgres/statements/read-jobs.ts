@@ -1,13 +1,14 @@
-/** `readJob` and `readEndings`. */
+/** `readJob`, `readDead` and `readEndings`. */
 
 import { unreachable } from '../../../host/errors.ts'
 import { isUuid } from '../../../host/uuid.ts'
-import type { AttemptRecord, JobState } from '../../../job/job.ts'
-import type { Ending, JobDetails } from '../../store.ts'
-import { decodeError, decodeValue } from '../../stored-values.ts'
+import type { AttemptRecord, JobRecord, JobState } from '../../../job/job.ts'
+import type { DeadPage, DeadRecord, Ending, JobDetails, JobQuery } from '../../store.ts'
+import { decodeError, decodeForensics, decodeValue } from '../../stored-values.ts'
 import { plainArray } from '../array-literal.ts'
 import type { Db } from '../database.ts'
 import { decodeAttempt, decodeJob, ENDED_COLUMNS, LIVE_COLUMNS, type AttemptRow, type JobRow } from '../rows.ts'
+import { listJobs } from './list-jobs.ts'
 
 // At most one table has the job, unless an id was used again after its first job had ended: then the live one counts, and of
 // several ended ones the last.
@@ -19,14 +20,47 @@ const READ_JOB = `
   order by place desc, ended_at`
 
 const READ_ATTEMPTS = `
-  select attempt, lease, node, started_at, ended_at, error from /* schema */.attempt_error where job_id = $1::uuid order by seq`
+  select job_id, attempt, lease, node, started_at, ended_at, error from /* schema */.attempt_error
+  where job_id = any($1::uuid[]) order by seq`
 
-const READ_LOG = 'select lease, line from /* schema */.job_log where job_id = $1::uuid order by seq'
+const READ_LOG = 'select job_id, lease, line from /* schema */.job_log where job_id = any($1::uuid[]) order by seq'
+
+const READ_KNOWN = 'select id, fingerprint, forensics from /* schema */.dead where id = any($1::uuid[])'
 
 /** See {@link Store.readJob}. */
 export async function readJob(db: Db, id: string): Promise<JobDetails | null> {
   const row = (await readRows(db, [id])).get(id)
-  return row === undefined ? null : { job: decodeJob(row), attempts: await readAttempts(db, row) }
+  if (row === undefined) return null
+  const traces = await readTraces(db, [id])
+  const dead = stateOf(row) === 'failed' ? ((await readKnown(db, [id])).get(id) ?? null) : null
+  return { job: decodeJob(row), attempts: attemptsOf(row, traces), dead }
+}
+
+/** See {@link Store.readDead}. */
+export async function readDead(db: Db, query: Omit<JobQuery, 'states'>): Promise<DeadPage> {
+  const { jobs, next, searched } = await listJobs(db, { ...query, states: ['failed'] })
+  const ids = jobs.map(({ id }) => id)
+  const traces = await readTraces(db, ids)
+  const known = await readKnown(db, ids)
+  const details = (job: JobRecord): JobDetails => ({
+    job,
+    attempts: traces.attemptsOf(job.id),
+    dead: known.get(job.id) ?? null,
+  })
+  return { dead: jobs.map(details), next, searched }
+}
+
+async function readKnown(db: Db, ids: readonly string[]): Promise<ReadonlyMap<string, DeadRecord>> {
+  if (ids.length === 0) return new Map()
+  // The columns of the statement.
+  const rows = (await db.query(READ_KNOWN, [plainArray(ids)])) as unknown as readonly (readonly [
+    string,
+    string,
+    string | null,
+  ])[]
+  return new Map(
+    rows.map(([id, fingerprint, forensics]) => [id, { fingerprint, forensics: decodeForensics(forensics) }]),
+  )
 }
 
 /** See {@link Store.readEndings}. */
@@ -67,24 +101,47 @@ export function stateOf(row: JobRow): JobState {
   return row[3]
 }
 
-async function readAttempts(db: Db, row: JobRow): Promise<readonly AttemptRecord[]> {
+/** What is kept of the attempts of jobs. */
+interface Traces {
+  /** Those that are written down, oldest first. */
+  attemptsOf(id: string): readonly AttemptRecord[]
+  /** The lines that an attempt wrote. */
+  logOf(id: string, lease: string | null): readonly string[]
+}
+
+async function readTraces(db: Db, ids: readonly string[]): Promise<Traces> {
+  const logs = new Map<string, string[]>()
+  const rows = new Map<string, AttemptRow[]>()
+  if (ids.length > 0) {
+    // The columns of the statements.
+    const attempts = (await db.query(READ_ATTEMPTS, [plainArray(ids)])) as unknown as readonly (readonly [
+      string,
+      ...AttemptRow,
+    ])[]
+    for (const [id, ...row] of attempts) add(rows, id, row)
+    const lines = (await db.query(READ_LOG, [plainArray(ids)])) as readonly (readonly [string, string, string])[]
+    for (const [id, lease, line] of lines) add(logs, `${id} ${lease}`, line)
+  }
+  const logOf = (id: string, lease: string | null): readonly string[] =>
+    lease === null ? [] : (logs.get(`${id} ${lease}`) ?? [])
+  const attemptsOf = (id: string): readonly AttemptRecord[] =>
+    (rows.get(id) ?? []).map((row) => decodeAttempt(row, logOf(id, row[1])))
+  return { attemptsOf, logOf }
+}
+
+function add<Value>(lists: Map<string, Value[]>, key: string, value: Value): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [value])
+  else list.push(value)
+}
+
+function attemptsOf(row: JobRow, traces: Traces): readonly AttemptRecord[] {
   const [id, , , state, , , , , , attempt] = row
   const [lease, node, startedAt, endedAt, error] = [row[14], row[15], row[16], row[17], row[19]]
-  // The columns of the statements.
-  const rows = (await db.query(READ_ATTEMPTS, [id])) as unknown as readonly AttemptRow[]
-  const lines = (await db.query(READ_LOG, [id])) as readonly (readonly [string, string])[]
-  const logs = new Map<string, string[]>()
-  for (const [of, line] of lines) {
-    const log = logs.get(of)
-    if (log === undefined) logs.set(of, [line])
-    else log.push(line)
-  }
-  const logOf = (of: string | null): readonly string[] => (of === null ? [] : (logs.get(of) ?? []))
-  const attempts = rows.map((one) => decodeAttempt(one, logOf(one[1])))
+  const attempts = traces.attemptsOf(id)
+  if (state !== 'running' && state !== 'completed') return attempts
   // An attempt that runs, or that completed, is written nowhere else than on the job itself.
-  if (state === 'running' || state === 'completed') {
-    const shown = state === 'running' ? null : error
-    attempts.push(decodeAttempt([attempt, lease, node, startedAt, endedAt, shown], logOf(lease)))
-  }
-  return attempts
+  const shown = state === 'running' ? null : error
+  const last = decodeAttempt([attempt, lease, node, startedAt, endedAt, shown], traces.logOf(id, lease))
+  return [...attempts, last]
 }

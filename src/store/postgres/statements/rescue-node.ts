@@ -13,6 +13,7 @@ import { plainArray, textArray } from '../array-literal.ts'
 import type { Db, Row } from '../database.ts'
 import { isLockTaken } from '../errors.ts'
 import { NO_UUID, UNDER_LEASE } from '../rows.ts'
+import { releaseNotices } from './notices.ts'
 import {
   CANCELLED_BY_OPERATOR,
   countEnded,
@@ -112,7 +113,7 @@ export async function freeJobs(
     }
     const decision = decideRescue(held, { error: crash, quarantineAfter, blame })
     const { crashes } = decision
-    attempts.push({ id, attempt, lease, node, startedAt, endedAt: now, error: decision.crash })
+    attempts.push({ id, attempt, lease, node, startedAt, endedAt: now, error: decision.crash, isFailure: true })
     const ended = { id, queue, lease: null, node, crashes, startedAt: null, endedAt: now, progress: null }
     if (decision.type === 'requeue') {
       toRequeue.push({ id, attempt: decision.attempt, crashes, error: decision.crash })
@@ -136,6 +137,7 @@ export async function freeJobs(
   await moveToCancelled(db, toCancel)
   await countEnded(db, [...toFail, ...toCancel], null)
   await db.query(DROP_LEASES, [node])
+  await releaseNotices(db, node)
   const idsOf = (jobs: readonly { readonly id: string }[]): string[] => jobs.map(({ id }) => id)
   return { requeued: idsOf(toRequeue), failed: idsOf(toFail), cancelled: idsOf(toCancel) }
 }

@@ -123,7 +123,8 @@ function end(db: Db, ack: Ack, counter: EndedCounter): Applied | null {
   const error = 'error' in ending ? ending.error : null
   if (error !== null || hasLog(db, ack)) {
     const { id, attempt, node } = row
-    recordAttempt(db, { id, attempt, lease: ack.lease, node, startedAt, endedAt: times.endedAt, error })
+    const isFailure = ending.type === 'retry' || ending.type === 'failed'
+    recordAttempt(db, { id, attempt, lease: ack.lease, node, startedAt, endedAt: times.endedAt, error, isFailure })
   }
   const isStopped = row.cancel_requested === 1 && (ending.type === 'retry' || ending.type === 'snoozed')
   if (!isStopped && (ending.type === 'retry' || ending.type === 'snoozed')) {
@@ -137,7 +138,10 @@ function end(db: Db, ack: Ack, counter: EndedCounter): Applied | null {
   counter.add(row.queue, times.endedAt)
   switch (ending.type) {
     case 'failed':
-      moveToDead(db, row, ack.lease, times.endedAt, ending.error)
+      moveToDead(db, {
+        ...{ id: row.id, crashes: row.crashes, lease: ack.lease, endedAt: times.endedAt },
+        ...{ error: ending.error, forensics: ending.forensics ?? null },
+      })
       return { outcome: 'applied' }
     case 'cancelled':
       cancel(db, ack, times.endedAt, ending.error)

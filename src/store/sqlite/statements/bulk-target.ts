@@ -13,18 +13,21 @@ export function chooseJobs(
   states: readonly JobState[],
   readPage: (query: JobQuery) => JobPage,
 ): Chosen {
-  if ('ids' in target) return { ids: target.ids, isNamed: true, mayHaveMore: false }
+  if ('ids' in target) return { ids: target.ids, isNamed: true, next: null }
   const wanted = new Set(target.filter.states ?? JOB_STATES)
   const filter: JobFilter = { ...target.filter, states: states.filter((state) => wanted.has(state)) }
   const ids: string[] = []
-  let after: string | undefined
+  let { after } = target
   for (;;) {
     // One more than asked tells whether there are more.
     const limit = target.limit + 1 - ids.length
     const page = readPage({ ...filter, limit, after, searchLimit: 0 })
     for (const job of page.jobs) if (!job.isCancelRequested) ids.push(job.id)
-    if (ids.length > target.limit) return { ids: ids.slice(0, target.limit), isNamed: false, mayHaveMore: true }
-    if (page.next === null) return { ids, isNamed: false, mayHaveMore: false }
+    if (ids.length > target.limit) {
+      const chosen = ids.slice(0, target.limit)
+      return { ids: chosen, isNamed: false, next: chosen.at(-1) ?? null }
+    }
+    if (page.next === null) return { ids, isNamed: false, next: null }
     after = page.next
   }
 }
@@ -39,5 +42,5 @@ export function changeEach(chosen: Chosen, change: (id: string) => JobState | 'u
     // A filter's job that was changed by somebody since it was chosen no longer matches.
     else if (chosen.isNamed) skipped.push({ id, reason })
   }
-  return { changed, skipped, mayHaveMore: chosen.mayHaveMore }
+  return { changed, skipped, next: chosen.next }
 }

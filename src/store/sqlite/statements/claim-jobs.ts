@@ -243,7 +243,7 @@ function endBroken(db: Db, broken: Taken['broken']): void {
   if (broken.length === 0) return
   const counter = new EndedCounter()
   for (const row of broken) {
-    moveToDead(db, row, null, db.now, row.error)
+    moveToDead(db, { ...row, lease: null, endedAt: db.now, forensics: null })
     counter.add(row.queue, db.now)
   }
   counter.write(db)

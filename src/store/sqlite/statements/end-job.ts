@@ -1,5 +1,7 @@
 /** What several verbs share: the ways in which a row leaves the `millrace_job` table, and the traces that it leaves behind. */
 
+import { errorFingerprint } from '../../../job/fingerprint.ts'
+import type { Forensics } from '../../../job/forensics.ts'
 import type { ErrorRecord } from '../../../job/job.ts'
 import type { Db } from '../connection.ts'
 import { encodeError } from '../../stored-values.ts'
@@ -15,9 +17,14 @@ const TO_HISTORY = `
   from millrace_job where id = ?1`
 
 const TO_DEAD = `
-  insert or replace into millrace_dead (${CARRIED_COLUMNS}, due_at, crashes, node, attempt, lease, started_at, ended_at, progress, error)
-  select ${CARRIED_COLUMNS}, due_at, ?3, node, attempt, ?2, started_at, ?4, progress, ?5
+  insert or replace into millrace_dead (${CARRIED_COLUMNS}, due_at, crashes, node, attempt, lease, started_at, ended_at, progress, error,
+    fingerprint, forensics)
+  select ${CARRIED_COLUMNS}, due_at, ?3, node, attempt, ?2, started_at, ?4, progress, ?5, ?6, ?7
   from millrace_job where id = ?1`
+
+const NOTE_DEAD = `
+  insert into millrace_dead_notice (job_id, died_at, due_at)
+  select ?1, ?2, ?3 where exists (select 1 from millrace_node where is_notifying = 1)`
 
 const REMOVE = 'delete from millrace_job where id = ?'
 
@@ -26,8 +33,8 @@ const REMOVE_ATTEMPTS = 'delete from millrace_attempt_error where job_id = ?'
 const REMOVE_LOG = 'delete from millrace_job_log where job_id = ?'
 
 const RECORD_ATTEMPT = `
-  insert into millrace_attempt_error (job_id, attempt, lease, node, started_at, ended_at, error)
-  values (?, ?, ?, ?, ?, ?, ?)`
+  insert into millrace_attempt_error (job_id, attempt, lease, node, started_at, ended_at, error, fingerprint, name)
+  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, (select name from millrace_job where id = ?1))`
 
 const COUNT_ENDED = `
   insert into millrace_rollup (queue, second, ended) values (?, ?, ?)
@@ -42,16 +49,23 @@ export function moveToCancelled(db: Db, id: string, lease: string | null, endedA
   db.prepare(REMOVE).run(id)
 }
 
-/** Moves a live job to the dead letters. `lease` is that of the ack that does it, if one does. */
-export function moveToDead(
-  db: Db,
-  job: { readonly id: string; readonly crashes: number },
-  lease: string | null,
-  endedAt: number,
-  error: ErrorRecord,
-): void {
-  db.prepare(TO_DEAD).run(job.id, lease, job.crashes, endedAt, encodeError(error))
-  db.prepare(REMOVE).run(job.id)
+/** A live job that fails for good. */
+export interface DyingJob {
+  readonly id: string
+  readonly crashes: number
+  /** That of the ack that does it, if one does. */
+  readonly lease: string | null
+  readonly endedAt: number
+  readonly error: ErrorRecord
+  readonly forensics: Forensics | null
+}
+
+/** Moves a live job to the dead letters, and notes that somebody is to be told of it, if there is anybody. */
+export function moveToDead(db: Db, { id, crashes, lease, endedAt, error, forensics }: DyingJob): void {
+  const known = forensics === null ? null : JSON.stringify(forensics)
+  db.prepare(TO_DEAD).run(id, lease, crashes, endedAt, encodeError(error), errorFingerprint(error), known)
+  db.prepare(REMOVE).run(id)
+  db.prepare(NOTE_DEAD).run(id, endedAt, db.now)
 }
 
 /** Removes a live job. */
@@ -74,12 +88,15 @@ export interface EndedAttempt {
   readonly startedAt: number | null
   readonly endedAt: number
   readonly error: ErrorRecord | null
+  /** Whether it failed; the error of one that was cancelled is only a reason. */
+  readonly isFailure: boolean
 }
 
 /** Writes down how an attempt ended. */
 export function recordAttempt(db: Db, ended: EndedAttempt): void {
-  const { id, attempt, lease, node, startedAt, endedAt } = ended
-  db.prepare(RECORD_ATTEMPT).run(id, attempt, lease, node, startedAt, endedAt, encodeError(ended.error))
+  const { id, attempt, lease, node, startedAt, endedAt, error, isFailure } = ended
+  const fingerprint = error !== null && isFailure ? errorFingerprint(error) : null
+  db.prepare(RECORD_ATTEMPT).run(id, attempt, lease, node, startedAt, endedAt, encodeError(error), fingerprint)
 }
 
 /** Counts endings by queue and second during a verb, to write them once at its end. */

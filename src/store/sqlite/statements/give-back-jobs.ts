@@ -39,7 +39,10 @@ export function giveBackJobs(db: Db, held: readonly HeldJob[]): FencedAnswer {
     }
     if (hasLog(db, job)) {
       const { id, attempt, node, started_at: startedAt } = row
-      recordAttempt(db, { id, attempt, lease: job.lease, node, startedAt, endedAt: db.now, error: null })
+      recordAttempt(db, {
+        ...{ id, attempt, lease: job.lease, node, startedAt, endedAt: db.now },
+        ...{ error: null, isFailure: false },
+      })
     }
     if (row.cancel_requested === 1) {
       moveToCancelled(db, job.id, null, db.now, CANCELLED_BY_OPERATOR)

@@ -1,21 +1,25 @@
-/** `pruneJobs`: deletes ended jobs that were kept long enough, old counts, nodes that died long ago, and what operators did long ago. */
+/**
+ * `pruneJobs`: deletes ended jobs that were kept long enough, old counts, notices that nobody took, nodes that died long ago, and
+ * what operators did long ago. A call is one transaction, in which others wait: it deletes a bounded number of rows, and says
+ * whether there are more.
+ */
 
 import { IDLE_BREAKER_KEPT_MS } from '../../breaker-content.ts'
 import type { KeepPolicy } from '../../store.ts'
 import type { Db } from '../connection.ts'
 import { pruneAudit } from './audit.ts'
-import { removeTraces } from './end-job.ts'
 import { DEAD_NODE_KEPT_MS } from './register-node.ts'
 
-const PRUNE_HISTORY = `
-  delete from millrace_history where rowid in (
-    select rowid from millrace_history indexed by millrace_history_ended where queue = ? and state = ? and ended_at <= ? limit ?)
-  returning id`
+const EXPIRED_HISTORY =
+  'select id from millrace_history indexed by millrace_history_ended where queue = ? and state = ? and ended_at <= ? limit ?'
 
-const PRUNE_DEAD = `
-  delete from millrace_dead where rowid in (
-    select rowid from millrace_dead indexed by millrace_dead_ended where queue = ? and state = ? and ended_at <= ? limit ?)
-  returning id`
+const EXPIRED_DEAD =
+  'select id from millrace_dead indexed by millrace_dead_ended where queue = ? and state = ? and ended_at <= ? limit ?'
+
+// By id alone: one that lives again, or has died again since, is not among these, because all of this is one transaction.
+const REMOVE_HISTORY = 'delete from millrace_history where id in (select value from json_each(?))'
+
+const REMOVE_DEAD = 'delete from millrace_dead where id in (select value from json_each(?))'
 
 // Jumps from queue to queue in the two indexes, in as many steps as there are queues.
 const ENDED_QUEUES = `
@@ -40,13 +44,27 @@ const PRUNE_BREAKERS = `
     select queue, kind, subject from millrace_breaker indexed by millrace_breaker_touched
     where touched_at <= ? and state = 'closed' and has_parked = 0 and json_extract(content, '$.mode') = 'auto' limit 1000)`
 
+const PRUNE_NOTICES =
+  'delete from millrace_dead_notice where seq in (select seq from millrace_dead_notice where died_at <= ? limit 1000)'
+
 const IS_LIVE = 'select 1 as found from millrace_job where id = ?'
+
+const TRACES = ['attempt_error', 'job_log'].map(
+  (table) =>
+    `delete from millrace_${table} where seq in (select seq from millrace_${table} where job_id = ? order by seq limit ?)`,
+)
 
 /** How many jobs one call deletes, at most. */
 const PRUNE_LIMIT = 1_000
 
+/** How many attempts and log lines one call deletes, at most: one job may have thousands. */
+const TRACE_LIMIT = 2_000
+
 /** How long counts are kept, in seconds. */
 const ROLLUP_KEPT_S = 60 * 60
+
+/** How long notices wait for somebody who takes them. */
+const NOTICE_KEPT_MS = 7 * 24 * 60 * 60 * 1_000
 
 /** See {@link Store.pruneJobs}. */
 export function pruneJobs(
@@ -54,27 +72,43 @@ export function pruneJobs(
   policies: readonly KeepPolicy[],
 ): { readonly pruned: number; readonly isDone: boolean } {
   let pruned = 0
+  const traces = { left: TRACE_LIMIT }
   for (const { queue, policy } of eachQueue(db, policies)) {
     const parts = [
-      [PRUNE_HISTORY, 'completed', policy.completedMs],
-      [PRUNE_HISTORY, 'cancelled', policy.cancelledMs],
-      [PRUNE_DEAD, 'failed', policy.failedMs],
+      [EXPIRED_HISTORY, REMOVE_HISTORY, 'completed', policy.completedMs],
+      [EXPIRED_HISTORY, REMOVE_HISTORY, 'cancelled', policy.cancelledMs],
+      [EXPIRED_DEAD, REMOVE_DEAD, 'failed', policy.failedMs],
     ] as const
-    for (const [sql, state, keepMs] of parts) {
-      if (pruned >= PRUNE_LIMIT) return { pruned, isDone: false }
+    for (const [expired, remove, state, keepMs] of parts) {
+      if (pruned >= PRUNE_LIMIT || traces.left <= 0) return { pruned, isDone: false }
       const until = db.now - Math.max(0, keepMs)
       // The one column of the statements.
-      const rows = db.prepare(sql).all(queue, state, until, PRUNE_LIMIT - pruned) as { readonly id: string }[]
-      // A live job of the same id keeps what is known of its attempts.
-      for (const { id } of rows) if (db.prepare(IS_LIVE).get(id) === undefined) removeTraces(db, id)
-      pruned += rows.length
+      const rows = db.prepare(expired).all(queue, state, until, PRUNE_LIMIT - pruned) as { readonly id: string }[]
+      const gone: string[] = []
+      for (const { id } of rows) if (removeTraces(db, id, traces)) gone.push(id)
+      if (gone.length > 0) db.prepare(remove).run(JSON.stringify(gone))
+      pruned += gone.length
     }
   }
   db.prepare(PRUNE_NODES).run(db.now - DEAD_NODE_KEPT_MS)
   db.prepare(PRUNE_BREAKERS).run(db.now - IDLE_BREAKER_KEPT_MS)
   pruneAudit(db)
   db.prepare(PRUNE_ROLLUP).run(Math.floor(db.now / 1000) - ROLLUP_KEPT_S)
-  return { pruned, isDone: pruned < PRUNE_LIMIT }
+  db.prepare(PRUNE_NOTICES).run(db.now - NOTICE_KEPT_MS)
+  return { pruned, isDone: pruned < PRUNE_LIMIT && traces.left > 0 }
+}
+
+/** Removes what is kept of a job's attempts, as far as the budget goes; answers whether that was all. */
+function removeTraces(db: Db, id: string, budget: { left: number }): boolean {
+  if (budget.left <= 0) return false
+  // A live job of the same id keeps what is known of its attempts.
+  if (db.prepare(IS_LIVE).get(id) !== undefined) return true
+  for (const remove of TRACES) {
+    const { changes } = db.prepare(remove).run(id, budget.left)
+    budget.left -= Number(changes)
+    if (budget.left <= 0) return false
+  }
+  return true
 }
 
 /** The queues that have ended jobs, each with the policy that holds for it. */

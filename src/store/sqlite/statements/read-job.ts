@@ -1,11 +1,12 @@
-/** `readJob` and `readEndings`. */
+/** `readJob`, `readDead` and `readEndings`. */
 
 import { unreachable } from '../../../host/errors.ts'
 import type { AttemptRecord } from '../../../job/job.ts'
-import type { Ending, JobDetails } from '../../store.ts'
+import type { DeadPage, DeadRecord, Ending, JobDetails, JobQuery } from '../../store.ts'
 import type { Db } from '../connection.ts'
 import { decodeAttempt, decodeJob, ENDED_COLUMNS, LIVE_COLUMNS, type AttemptRow, type JobRow } from '../rows.ts'
-import { decodeError, decodeValue } from '../../stored-values.ts'
+import { decodeError, decodeForensics, decodeValue } from '../../stored-values.ts'
+import { listJobs } from './list-jobs.ts'
 
 // At most one of them has the job, unless an id was used again after its first job had ended: then the live one counts.
 const READ_LIVE = `select ${LIVE_COLUMNS} from millrace_job where id = ?`
@@ -19,11 +20,28 @@ const READ_ATTEMPTS = `
 
 const READ_LOG = 'select lease, line from millrace_job_log where job_id = ? order by seq'
 
+const READ_KNOWN = 'select fingerprint, forensics from millrace_dead where id = ?'
+
 /** See {@link Store.readJob}. */
 export function readJob(db: Db, id: string): JobDetails | null {
   const row = readRow(db, id)
   if (row === null) return null
-  return { job: decodeJob(row), attempts: readAttempts(db, row) }
+  const dead = row.state === 'failed' ? readKnown(db, id) : null
+  return { job: decodeJob(row), attempts: readAttempts(db, row), dead }
+}
+
+/** See {@link Store.readDead}. */
+export function readDead(db: Db, query: Omit<JobQuery, 'states'>): DeadPage {
+  const { jobs, next, searched } = listJobs(db, { ...query, states: ['failed'] })
+  return { dead: jobs.map(({ id }) => readJob(db, id)).filter((details) => details !== null), next, searched }
+}
+
+function readKnown(db: Db, id: string): DeadRecord | null {
+  // The columns of the statement, in a strict table.
+  const row = db.prepare(READ_KNOWN).get(id) as
+    | { readonly fingerprint: string; readonly forensics: string | null }
+    | undefined
+  return row === undefined ? null : { fingerprint: row.fingerprint, forensics: decodeForensics(row.forensics) }
 }
 
 /** See {@link Store.readEndings}. */

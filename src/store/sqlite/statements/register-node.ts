@@ -11,10 +11,10 @@ import { publishJobs } from './published-jobs.ts'
 import { readPausedQueues } from './read-queues.ts'
 
 const REGISTER = `
-  insert into millrace_node (id, host, pid, pid_scope, pid_start, version, beat_ms, started_at, beat_at, beat_seq, queues, jobs)
-  values (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
+  insert into millrace_node (id, host, pid, pid_scope, pid_start, version, beat_ms, started_at, beat_at, beat_seq, queues, jobs, is_notifying)
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)
   on conflict (id) do update set beat_ms = excluded.beat_ms, beat_at = excluded.beat_at, beat_seq = beat_seq + 1,
-    queues = excluded.queues, jobs = excluded.jobs`
+    queues = excluded.queues, jobs = excluded.jobs, is_notifying = excluded.is_notifying`
 
 const BEAT = `
   update millrace_node set beat_at = ?2, beat_seq = beat_seq + 1, snapshot = coalesce(?3, snapshot)
@@ -64,6 +64,7 @@ export function registerNode(db: Db, node: NodeRegistration, names: NodeNames): 
     wholeNumber(db.now),
     JSON.stringify(node.queues),
     JSON.stringify(node.jobs),
+    node.isNotifying ? 1 : 0,
   )
   publishJobs(db, node.jobs)
   names.register(node)

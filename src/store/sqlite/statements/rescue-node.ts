@@ -8,6 +8,7 @@ import type { RescueAnswer, RescueRequest } from '../../store.ts'
 import type { Db } from '../connection.ts'
 import { CANCELLED_BY_OPERATOR, EndedCounter, moveToCancelled, moveToDead, recordAttempt } from './end-job.ts'
 import { encodeError } from '../../stored-values.ts'
+import { releaseNotices } from './notices.ts'
 
 const DECLARE_DEAD = `
   update millrace_node set dead_at = ?3 where id = ?1 and beat_seq = coalesce(?2, beat_seq) and dead_at is null returning host, pid`
@@ -67,7 +68,7 @@ export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null 
     }
     const decision = decideRescue(held, { error: crash, quarantineAfter, blame })
     const { crashes } = decision
-    recordAttempt(db, { id, attempt, lease, node, startedAt, endedAt: db.now, error: decision.crash })
+    recordAttempt(db, { id, attempt, lease, node, startedAt, endedAt: db.now, error: decision.crash, isFailure: true })
     if (decision.type !== 'requeue') counter.add(row.queue, db.now)
     switch (decision.type) {
       case 'requeue':
@@ -75,7 +76,7 @@ export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null 
         requeued.push(id)
         break
       case 'fail':
-        moveToDead(db, { id, crashes }, null, db.now, decision.error)
+        moveToDead(db, { id, crashes, lease: null, endedAt: db.now, error: decision.error, forensics: null })
         failed.push(id)
         break
       case 'cancel':
@@ -84,6 +85,7 @@ export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null 
     }
   }
   counter.write(db)
+  releaseNotices(db, node)
   if (blame === 'nobody') db.prepare(REMOVE_NODE).run(node)
   return { requeued, failed, cancelled }
 }
