@@ -12,6 +12,7 @@ export interface FilterFlags {
   readonly name?: string | undefined
   readonly key?: string | undefined
   readonly tag?: string | undefined
+  readonly fingerprint?: string | undefined
 }
 
 /** Adds `--state` and the rest to a command. */
@@ -24,6 +25,7 @@ export function addFilterOptions(command: Command, { hasState }: { readonly hasS
     .option('--name <name>', 'with this job name, such as mailer.sendWelcome')
     .option('--key <key>', 'with this key')
     .option('--tag <tag>', 'with this tag')
+    .option('--fingerprint <digits>', 'that failed with this fingerprint: see `millrace dead groups`')
 }
 
 /** Adds `--database` and `--schema` to a command. */
@@ -37,8 +39,8 @@ export function addDatabaseOption(command: Command): Command {
 }
 
 /** The filter that the options mean. */
-export function readFilter({ state, queue, name, key, tag }: FilterFlags): JobFilterOptions {
-  return { state, queue, name, key, tag }
+export function readFilter({ state, queue, name, key, tag, fingerprint }: FilterFlags): JobFilterOptions {
+  return { state, queue, name, key, tag, fingerprint }
 }
 
 /** Whether any condition was given. */
@@ -48,12 +50,13 @@ export function isFiltered(flags: FilterFlags): boolean {
 
 /** The filter in words: `all failed jobs in queue "email"`. */
 export function describeFilter(flags: FilterFlags, states: readonly JobState[]): string {
-  const { queue, name, key, tag } = flags
+  const { queue, name, key, tag, fingerprint } = flags
   const conditions = [
     queue === undefined ? [] : [`in queue "${queue}"`],
     name === undefined ? [] : [`named "${name}"`],
     key === undefined ? [] : [`with key "${key}"`],
     tag === undefined ? [] : [`with tag "${tag}"`],
+    fingerprint === undefined ? [] : [`with fingerprint ${fingerprint}`],
   ].flat()
   return [`${listOfStates(states)} jobs`, ...conditions].join(' ')
 }

@@ -2,6 +2,7 @@
 
 import { InvalidArgumentError } from 'commander'
 
+import { durationProblem } from '../job/duration.ts'
 import { suggestion } from '../job/suggest.ts'
 import { JOB_STATES, type JobState } from '../job/job.ts'
 import { usageError } from './cli-error.ts'
@@ -15,6 +16,17 @@ export function wholeNumber(text: string): number {
 /** A duration or a time: bare digits are milliseconds, as a number is in the API. */
 export function numberOrText(text: string): number | string {
   return /^\d{1,15}$/.test(text) ? Number(text) : text
+}
+
+/** How many in which time, such as `50/1s`. */
+export function rate(text: string): { readonly limit: number; readonly per: number | string } {
+  const [limit = '', time = '', ...more] = text.split('/')
+  // 300/m is 300/1m.
+  const per = numberOrText(/^[a-z]/.test(time) ? `1${time}` : time)
+  if (more.length > 0 || !/^[1-9]\d{0,5}$/.test(limit) || durationProblem(per, 'rate') !== undefined) {
+    throw new InvalidArgumentError('It must be a number and a time, such as 50/1s or 300/m.')
+  }
+  return { limit: Number(limit), per }
 }
 
 /** Names with commas between them. */

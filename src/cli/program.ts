@@ -11,6 +11,7 @@ import { deadCommand } from './commands/dead.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { enqueueCommand } from './commands/enqueue.ts'
+import { errorsCommand } from './commands/errors.ts'
 import { explainCommand } from './commands/explain.ts'
 import { lsCommand } from './commands/ls.ts'
 import { migrateCommand } from './commands/migrate.ts'
@@ -95,6 +96,7 @@ function makeProgram(terminal: Terminal, launch: Launch): Command {
     explainCommand(launch),
     ...bulkCommands(launch),
     deadCommand(launch),
+    errorsCommand(launch),
     queuesCommand(launch),
     pauseCommand(launch),
     resumeCommand(launch),

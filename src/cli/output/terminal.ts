@@ -68,6 +68,17 @@ export class Terminal {
     if (this.isJson) this.#write(this.#options.stdout, [jsonDocument(content)], this.colors)
   }
 
+  /**
+   * Writes a line of JSON, with its line end, of which there may be any number: for a command that prints no single document.
+   * Waits until it is taken; answers false when its reader has gone.
+   */
+  async printLine(line: string): Promise<boolean> {
+    const { stdout } = this.#options
+    if (this.#broken.has(stdout)) return false
+    await new Promise<void>((resolve) => stdout.write(line, () => resolve()))
+    return !this.#broken.has(stdout)
+  }
+
   /** Says something about what is going on. */
   say(...lines: readonly string[]): void {
     this.#write(this.#options.stderr, lines, this.wordColors)
