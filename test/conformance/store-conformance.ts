@@ -1279,13 +1279,18 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
           await fixture.pass(ms)
           return (await beatSeq(node.id)) - before
         }
-        expect(await beats(400)).toBeGreaterThan(0)
+        // On a busy machine the thread that beats may be late.
+        const hasBeaten = async (): Promise<boolean> => {
+          for (let count = 0; count < 25; count++) if ((await beats(200)) > 0) return true
+          return false
+        }
+        expect(await hasBeaten()).toBe(true)
         store.vouch(node.id, 0)
         // One may be under way.
         await fixture.pass(200)
         expect(await beats(400)).toBe(0)
         store.vouch(node.id, 60_000)
-        expect(await beats(400)).toBeGreaterThan(0)
+        expect(await hasBeaten()).toBe(true)
         store.vouch(randomUUID(), 0)
         await store.retireNode(node.id)
       })
