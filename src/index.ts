@@ -77,6 +77,14 @@ export type {
 export type { NoticeEvent } from './maintenance/dead-notifier.ts'
 export type { AttemptInfo, DeadLetter, ErrorGroup, JobInfo, JobSummary } from './runner/job-view.ts'
 export type {
+  JobMetrics,
+  LatencyFigures,
+  Metrics,
+  MetricsFigures,
+  MetricsOptions,
+  MetricsPoint,
+} from './runner/metrics-view.ts'
+export type {
   AnyRunner,
   Client,
   DeadChangeOptions,
@@ -99,6 +107,7 @@ export type {
   StopOptions,
   UntypedJobs,
 } from './runner/runner.ts'
+export type { ReliabilityCounters } from './runner/reliability-counters.ts'
 export type { NodeInspection } from './runner/worker-node.ts'
 export type { Finding, MigrationReport, PendingMigrations } from './store/store.ts'
 export type { Clock, Host, Logger, LogLevel, LogRecord, Random, Timer, Trace } from './host/host.ts'

@@ -14,6 +14,7 @@ import { enqueueCommand } from './commands/enqueue.ts'
 import { errorsCommand } from './commands/errors.ts'
 import { explainCommand } from './commands/explain.ts'
 import { lsCommand } from './commands/ls.ts'
+import { metricsCommand } from './commands/metrics.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { pauseCommand, resumeCommand } from './commands/pause.ts'
 import { plannedCommands } from './commands/planned.ts'
@@ -98,6 +99,7 @@ function makeProgram(terminal: Terminal, launch: Launch): Command {
     deadCommand(launch),
     errorsCommand(launch),
     queuesCommand(launch),
+    metricsCommand(launch),
     pauseCommand(launch),
     resumeCommand(launch),
     breakersCommand(launch),

@@ -59,7 +59,7 @@ function aRescuer(nodes: () => readonly NodeRecord[] | Promise<readonly NodeReco
     },
     rescueNode: async ({ node }) => {
       if (failing.has(node)) throw new Error(`${node} cannot be freed`)
-      return { requeued: [], failed: [], cancelled: [] }
+      return { requeued: [], failed: [], cancelled: [], quarantined: [] }
     },
   })
   const rescuer = new Rescuer(host, {

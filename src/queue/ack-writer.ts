@@ -28,6 +28,8 @@ export interface AckWriterOptions {
     finished: FinishedJob,
     answer: { readonly isStale: boolean; readonly isCancelled: boolean },
   ) => void
+  /** So many jobs went back. */
+  readonly onGivenBack?: ((jobs: number) => void) | undefined
   /** The store failed; the writer tries again by itself unless `isLost` says that it gave up. */
   readonly onError: (error: unknown) => void
   /** How many finished jobs may wait, besides the batch under way. Default: 1,000. */
@@ -80,12 +82,13 @@ export class AckWriter {
     return new Promise((resolve) => this.#roomWaiters.push(resolve))
   }
 
-  /** Hands jobs back to the store unrun, trying until it works. */
+  /** Hands jobs back to the store unended, trying until it works. */
   giveBack(jobs: readonly ClaimedJob[]): Promise<void> {
     if (jobs.length === 0) return Promise.resolve()
     const held = jobs.map(({ id, lease }) => ({ id, lease }))
     const work = this.#untilDone(async () => {
-      await this.#options.store.giveBackJobs(held)
+      const { stale } = await this.#options.store.giveBackJobs(held)
+      this.#options.onGivenBack?.(held.length - stale.length)
     }).finally(() => this.#returns.delete(work))
     this.#returns.add(work)
     return work

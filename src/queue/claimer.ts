@@ -48,6 +48,8 @@ export interface ClaimerOptions {
   readonly isHeard: () => boolean
   /** Takes jobs that nobody asked for any more. */
   readonly giveBack: (jobs: readonly ClaimedJob[]) => void
+  /** The store handed out more than was asked of it, which it must never do. */
+  readonly onSurplus?: ((queue: string, jobs: number) => void) | undefined
   /** The node was declared dead by others. */
   readonly onFenced: () => void
   /** The store failed; the claimer tries again by itself. */
@@ -216,6 +218,7 @@ export class Claimer {
     const isHeard = answer.jobs.length === 0 || this.#options.isHeard()
     for (const [index, { queue, count }] of wants.entries()) {
       const jobs = byQueue.get(queue) ?? []
+      if (jobs.length > count) this.#options.onSurplus?.(queue, jobs.length - count)
       const line = this.#lines.get(queue)
       // Whoever asked gets all of it; a successor, what it asked for itself.
       const open = line === askers[index] ? count : Math.max(0, line?.demand ?? 0)

@@ -48,6 +48,8 @@ export interface JobExecutorOptions {
   readonly onStart: (job: ClaimedJob, waitMs: number) => void
   /** Sees the end of each attempt, and may add to it what is known of the moment. */
   readonly attest: (finished: FinishedJob) => FinishedJob
+  /** A handler that was told to stop has ended, or was given up, after `runMs` milliseconds: its job goes back. */
+  readonly onInterrupted?: ((job: ClaimedJob, runMs: number, reason: 'interrupted' | 'lease-lost') => void) | undefined
   /** The store failed; it is asked again. */
   readonly onError: (error: unknown) => void
   /** `enqueue` as the running job sees it. */
@@ -180,7 +182,11 @@ export class JobExecutor {
       random: this.#host.random,
       onBackoffProblem: this.#onBackoffProblem,
     })
-    if (judgement === 'returned') return undefined
+    if (judgement === 'returned') {
+      const runMs = this.#host.clock.monotonic() - run.startedAt
+      this.#options.onInterrupted?.(job, runMs, run.stopReason?.type === 'lease-lost' ? 'lease-lost' : 'interrupted')
+      return undefined
+    }
     const { ending, isDiscarded } = judgement
     const breaker = this.#options.breakerOf(job.queue) ?? (job.probeOf === undefined ? null : EVERY_ERROR)
     const outcome =

@@ -4,7 +4,7 @@ import { nodeHost } from '../host/host.ts'
 import { Bus } from '../telemetry/bus.ts'
 import { readClientConfig, type ClientOptions } from './config.ts'
 import { databaseRemark, openStore } from './database.ts'
-import type { RunnerEvents } from './events.ts'
+import { CHANNEL_PREFIX, type RunnerEvents } from './events.ts'
 import { JobAccess } from './job-access.ts'
 import { PublishedTargets } from './published-jobs.ts'
 import type { AnyRunner, Client, JobsOf, Runner, UntypedJobs } from './runner.ts'
@@ -26,7 +26,7 @@ export function createClient<Of extends AnyRunner = Runner<UntypedJobs>>(
   const access = new JobAccess(host, {
     title: 'client',
     store,
-    bus: new Bus<RunnerEvents>(host.logger),
+    bus: new Bus<RunnerEvents>(host.logger, CHANNEL_PREFIX),
     resolve: (target) => published.resolve(target),
     concurrencyOf: () => 0,
     worker: () => undefined,

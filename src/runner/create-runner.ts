@@ -12,6 +12,7 @@ import { jobError, listProblems } from '../job/errors.ts'
 import { notAvailableError } from '../job/not-available.ts'
 import { optionReader, queueNameProblem } from '../job/option-reader.ts'
 import type { JobModules } from '../job/typed-jobs.ts'
+import { MetricsRecorder } from '../metrics/metrics-recorder.ts'
 import type { FinishedJob } from '../queue/finished-job.ts'
 import type { DiagnoseRequest, Finding, Store } from '../store/store.ts'
 import { Bus } from '../telemetry/bus.ts'
@@ -19,12 +20,15 @@ import { readConfig, type RunnerConfig, type RunnerOptions } from './config.ts'
 import { databaseRemark, openStore } from './database.ts'
 import { diagnoseWorkers } from './diagnosis.ts'
 import { runnerError } from './errors.ts'
-import type { RunnerEvents } from './events.ts'
-import { announceEnd, endingOf } from './finished-events.ts'
-import type { Runner, StartOptions, StopOptions } from './runner.ts'
+import { CHANNEL_PREFIX, type RunnerEvents } from './events.ts'
+import { announceEnd, endedAttempt, endingOf, outcomeOf } from './finished-events.ts'
+import { countReliability, type ReliabilityCounters } from './reliability-counters.ts'
+import type { Inspection, Runner, StartOptions, StopOptions } from './runner.ts'
 import { JobAccess } from './job-access.ts'
 import { guardProcess } from './process-guard.ts'
 import { onSignals } from './signals.ts'
+import { registerTelemetrySource } from './telemetry-source.ts'
+import { within } from './within.ts'
 import { WorkerNode, type FenceReason } from './worker-node.ts'
 
 /**
@@ -41,6 +45,9 @@ export function createRunner<const Jobs extends JobModules>(options: RunnerOptio
   return runner as unknown as Runner<Jobs>
 }
 
+/** How long a stop waits until what was counted is written. */
+const LAST_COUNTS_MS = 2_000
+
 type State = 'idle' | 'starting' | 'running' | 'stopping' | 'closed'
 
 /** The runner on a store of the caller's choice; {@link createRunner} says what it does. */
@@ -50,6 +57,8 @@ export class JobRunner {
   readonly #store: Store
   readonly #bus: Bus<RunnerEvents>
   readonly #access: JobAccess
+  readonly #recorder: MetricsRecorder
+  readonly #counters: () => ReliabilityCounters
   #state: State = 'idle'
   #worker: WorkerNode | undefined
   #queues: readonly string[] | undefined
@@ -62,15 +71,27 @@ export class JobRunner {
     this.#host = host
     this.#config = config
     this.#store = store
-    this.#bus = new Bus(host.logger)
+    this.#bus = new Bus(host.logger, CHANNEL_PREFIX)
+    const onError = (error: unknown): void => this.#bus.send('store:error', { error })
+    this.#recorder = new MetricsRecorder(host, { store, onError })
     this.#access = new JobAccess(host, {
       title: 'runner',
       store: this.#store,
       bus: this.#bus,
       resolve: (target) => config.registry.resolve(target),
+      onAnswered: ({ queue, name }, status) => this.#recorder.enqueued(queue, name, status),
       concurrencyOf: (queue) => config.settingsOf(queue).concurrency,
       worker: () => this.#worker,
       remark: databaseRemark(config.database),
+    })
+    this.#counters = countReliability(this.#bus, store)
+    registerTelemetrySource(this, {
+      host,
+      store,
+      attempts: () => this.#recorder.life(),
+      enqueued: () => this.#recorder.enqueues(),
+      inspect: () => this.inspect(),
+      stuckLimit: config.stuckLimit,
     })
   }
 
@@ -122,6 +143,7 @@ export class JobRunner {
     if (isBlaming) this.#removeGuard = this.#guard()
     try {
       await this.#startWorker()
+      this.#recorder.start()
       this.#setState('running')
     } catch (error) {
       this.#removeGuard()
@@ -165,6 +187,8 @@ export class JobRunner {
     this.#setState('stopping')
     try {
       await this.#worker.stop(timeoutMs)
+      // Counts that a store in trouble does not take must not keep the process.
+      await within(this.#host.clock, LAST_COUNTS_MS, this.#recorder.stop(), () => {})
     } finally {
       // Only now: until then further signals shorten the stop.
       this.#removeSignalHandlers()
@@ -197,7 +221,9 @@ export class JobRunner {
   }
 
   #ended(finished: FinishedJob, answer: { readonly isStale: boolean; readonly isCancelled: boolean }): void {
-    announceEnd(this.#bus, finished, answer)
+    const outcome = outcomeOf(finished, answer)
+    if (outcome !== 'stale') this.#recorder.ended(endedAttempt(finished, outcome))
+    announceEnd(this.#bus, finished, outcome)
     if (!this.#access.isAwaited(finished.job.id)) return
     const ending = endingOf(finished, answer)
     if (ending !== undefined) this.#access.settle(ending)
@@ -269,6 +295,12 @@ export class JobRunner {
     return this.#access.wake()
   }
 
+  async metrics(options?: unknown): ReturnType<JobAccess['metrics']> {
+    // What this process has counted is in the answer, however short ago.
+    await this.#recorder.flush()
+    return this.#access.metrics(options)
+  }
+
   queues(): ReturnType<JobAccess['queues']> {
     return this.#access.queues()
   }
@@ -283,8 +315,8 @@ export class JobRunner {
 
   // ── the worker and the schema ──────────────────────────────────────────────────────────────────────────────────────
 
-  inspect(): { state: State; worker: ReturnType<WorkerNode['inspect']> | null } {
-    return { state: this.#state, worker: this.#worker?.inspect() ?? null }
+  inspect(): Inspection {
+    return { state: this.#state, worker: this.#worker?.inspect() ?? null, counters: this.#counters() }
   }
 
   async migrate(): Promise<unknown> {

@@ -13,6 +13,7 @@ import type { JobSettings } from '../job/job-definition.ts'
 import type { JobFunction } from '../job/typed-jobs.ts'
 import { DEFAULT_QUEUE_NAME } from '../queue/queue-settings.ts'
 import { EnqueueBatcher } from '../queue/enqueue-batcher.ts'
+import { OutcomeUnknownError } from '../store/errors.ts'
 import type { InsertedJob, Store } from '../store/store.ts'
 import type { Bus } from '../telemetry/bus.ts'
 import type { RunnerEvents } from './events.ts'
@@ -23,6 +24,8 @@ export interface EnqueuerOptions {
   /** What is known of the job that a caller means. Throws for what cannot be enqueued. */
   readonly resolve: (target: string | JobFunction) => EnqueueTarget | Promise<EnqueueTarget>
   readonly bus: Bus<RunnerEvents>
+  /** A job was stored, or was there already; with the option `tx`, before the transaction is committed. */
+  readonly onAnswered?: ((job: NewJob, status: EnqueueStatus) => void) | undefined
   /** A job was stored; it is due in `dueInMs` milliseconds. */
   readonly onEnqueued: (queue: string, dueInMs: number) => void
 }
@@ -67,7 +70,7 @@ export class Enqueuer {
     options: EnqueueOptions | undefined,
   ): Promise<EnqueuedJob> {
     const { job, tx } = await this.#prepare(target, args, options)
-    if (tx === undefined) return this.#announce(job, await this.#batcher.insert(job))
+    if (tx === undefined) return this.#announce(job, await this.#told(this.#batcher.insert(job)))
     const [inserted] = await this.#options.store.insertInTransaction(tx, [job])
     return this.#announceUncommitted(job, inserted)
   }
@@ -117,7 +120,7 @@ export class Enqueuer {
     const jobs = prepared.map(({ job }) => job)
     const { store } = this.#options
     if (tx === undefined) {
-      const inserted = await store.insertJobs(jobs)
+      const inserted = await this.#told(store.insertJobs(jobs))
       return jobs.map((job, index) => this.#announce(job, inserted[index]))
     }
     const inserted = await store.insertInTransaction(tx, jobs)
@@ -218,10 +221,23 @@ export class Enqueuer {
     return enqueued
   }
 
+  /** What the store answers; that it did not is told to listeners too. */
+  async #told<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    try {
+      return await answer
+    } catch (error) {
+      if (error instanceof OutcomeUnknownError) {
+        this.#options.bus.send('job:unknown', { ids: error.jobIds, jobs: error.jobIds.length })
+      }
+      throw error
+    }
+  }
+
   /** Wakes nobody: until the user commits there is nothing to claim. */
   #announceUncommitted(job: NewJob, inserted: InsertedJob | undefined): EnqueuedJob {
     const { id, status } = inserted ?? { id: job.id, status: 'created' as const }
-    const { bus } = this.#options
+    const { bus, onAnswered } = this.#options
+    onAnswered?.(job, status)
     if (bus.hasListeners('job:enqueue')) bus.send('job:enqueue', { id, name: job.name, queue: job.queue, status })
     return { id, status }
   }

@@ -4,6 +4,8 @@ import { RunnerError } from '../host/errors.ts'
 
 /** The codes of runner errors and what each means. */
 export const RUNNER_ERRORS = {
+  ERR_NO_TELEMETRY: 'metrics or probes were asked for of what is no runner, or one of another copy of millrace',
+  ERR_PROBES_LISTEN: 'the address of the probes cannot be listened at',
   ERR_RUNNER_CLOSED: 'the runner was closed',
   ERR_RUNNER_STARTED: 'the runner is started already',
 } as const

@@ -56,7 +56,10 @@ export interface BreakerEvent {
   readonly at: Date
 }
 
-/** Every event by its name. */
+/** The events are published on channels of `node:diagnostics_channel` too, whose names begin with this. */
+export const CHANNEL_PREFIX = 'millrace:'
+
+/** Every event by its name. What each means is said in `event-table.ts` too, from which the documentation is made. */
 export interface RunnerEvents {
   /** A job was enqueued by this process; with the option `tx`, before the transaction is committed. */
   'job:enqueue': {
@@ -65,12 +68,23 @@ export interface RunnerEvents {
     readonly queue: string
     readonly status: 'created' | 'duplicate' | 'replaced'
   }
+  /** An enqueue got no answer: nobody knows whether its jobs are stored. */
+  'job:unknown': { readonly ids: readonly string[]; readonly jobs: number }
   /** A handler begins. */
   'job:start': AttemptEvent
   'job:stop': JobStopEvent
   'job:exception': JobExceptionEvent
   /** The end of an attempt came too late: the job had been handed to another by then. It changed nothing. */
   'job:stale': AttemptEvent
+  /** A handler was stopped before its end: its job runs again, and no attempt is charged. */
+  'job:interrupt': {
+    readonly id: string
+    readonly name: string
+    readonly queue: string
+    readonly attempt: number
+    readonly runMs: number
+    readonly reason: 'interrupted' | 'lease-lost'
+  }
   'queue:depth': QueueDepthEvent
   /** The stages of a queue crashed too often; they start anew in `againInMs` milliseconds. */
   'queue:crash': { readonly queue: string; readonly reason: unknown; readonly againInMs: number }
@@ -98,6 +112,7 @@ export interface RunnerEvents {
     readonly requeued: readonly string[]
     readonly failed: readonly string[]
     readonly cancelled: readonly string[]
+    readonly quarantined: readonly string[]
   }
   /** Jobs of a name or key are kept back from now on, on every node. */
   'breaker:open': BreakerEvent
@@ -109,6 +124,12 @@ export interface RunnerEvents {
   'notice:stop': NoticeEvent
   /** `onDeadLetter` failed. `retry`: it is called again; `given-up`: it was called eight times. */
   'notice:exception': NoticeEvent & { readonly outcome: 'retry' | 'given-up'; readonly error: ErrorRecord }
+  /** This node handed jobs back unended. */
+  'node:give-back': { readonly node: string; readonly jobs: number }
+  /** The store handed out more jobs than were asked for, which is a bug. */
+  'node:surplus': { readonly node: string; readonly queue: string; readonly jobs: number }
+  /** The wall clock went another way than time itself, by `jumpMs` milliseconds. */
+  'node:clock': { readonly node: string; readonly jumpMs: number }
   /** The store failed; what was asked of it is asked again. */
   'store:error': { readonly error: unknown }
 }

@@ -1,6 +1,8 @@
 /** From the end of an attempt to the events about it, and to the answer for those who wait for it. */
 
 import { unreachable } from '../host/errors.ts'
+import type { AttemptOutcome } from '../metrics/attempt-totals.ts'
+import type { EndedAttempt } from '../metrics/metrics-recorder.ts'
 import type { KnownEnding } from '../queue/endings.ts'
 import type { FinishedJob } from '../queue/finished-job.ts'
 import type { Bus } from '../telemetry/bus.ts'
@@ -13,28 +15,59 @@ export interface AckedAnswer {
   readonly isCancelled: boolean
 }
 
-/** Sends the event that belongs to the end of an attempt. */
-export function announceEnd(bus: Bus<RunnerEvents>, finished: FinishedJob, answer: AckedAnswer): void {
-  const { ending, isDiscarded, isEndedInTransaction } = finished
+/** How the attempt ended, in the words of the events; `stale` when the store refused its end. */
+export function outcomeOf(
+  { ending, isDiscarded, isEndedInTransaction }: FinishedJob,
+  { isStale, isCancelled }: AckedAnswer,
+): AttemptOutcome | 'stale' {
   // What was completed inside a transaction stays so, whatever the handler did afterwards.
-  if (answer.isStale && isEndedInTransaction) return sendStop(bus, finished, 'completed')
-  if (answer.isStale) return bus.send('job:stale', attemptOf(finished))
+  if (isStale) return isEndedInTransaction ? 'completed' : 'stale'
   switch (ending.type) {
     case 'completed':
-      return sendStop(bus, finished, 'completed', ending.error ?? undefined)
-    case 'snoozed':
-      return sendStop(bus, finished, answer.isCancelled ? 'cancelled' : 'snoozed')
     case 'cancelled':
-      return sendStop(bus, finished, 'cancelled', ending.error)
+      return ending.type
+    case 'snoozed':
+      return isCancelled ? 'cancelled' : 'snoozed'
     case 'failed':
-      if (isDiscarded) return sendStop(bus, finished, 'discarded', ending.error)
-      return sendException(bus, finished, 'failed', ending.error)
+      return isDiscarded ? 'discarded' : 'failed'
     case 'retry':
-      if (answer.isCancelled) return sendStop(bus, finished, 'cancelled', ending.error)
-      return sendException(bus, finished, 'retry', ending.error)
+      return isCancelled ? 'cancelled' : 'retry'
     default:
       return unreachable(ending)
   }
+}
+
+/** Sends the event that belongs to the end of an attempt, which had this outcome. */
+export function announceEnd(bus: Bus<RunnerEvents>, finished: FinishedJob, outcome: AttemptOutcome | 'stale'): void {
+  const { ending } = finished
+  switch (outcome) {
+    case 'stale':
+      return bus.send('job:stale', attemptOf(finished))
+    case 'retry':
+    case 'failed':
+      // Such an ending has its error.
+      if (ending.type === 'retry' || ending.type === 'failed') sendException(bus, finished, outcome, ending.error)
+      return
+    case 'completed':
+      // What a handler returns that has ended its job itself is ignored.
+      if (ending.type !== 'completed' || finished.isEndedInTransaction) return sendStop(bus, finished, outcome)
+      return sendStop(bus, finished, outcome, ending.error ?? undefined)
+    case 'snoozed':
+      return sendStop(bus, finished, outcome)
+    case 'cancelled':
+    case 'discarded':
+      return sendStop(bus, finished, outcome, 'error' in ending ? (ending.error ?? undefined) : undefined)
+    default:
+      return unreachable(outcome)
+  }
+}
+
+/** What the metrics count of it. */
+export function endedAttempt({ job, waitMs, runMs }: FinishedJob, outcome: AttemptOutcome): EndedAttempt {
+  const { queue, name, claimedAt, dueAt } = job
+  // By the store's clock, which told when the job was due and claimed; the rest is durations.
+  const startedAt = claimedAt + waitMs - Math.max(0, claimedAt - dueAt)
+  return { queue, name, outcome, at: Math.floor(startedAt + (runMs ?? 0)), waitMs, runMs }
 }
 
 function sendStop(

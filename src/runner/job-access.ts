@@ -25,6 +25,7 @@ import { readListOptions, readTarget, storedId } from './filters.ts'
 import { jobInfo, jobSummary, type ErrorGroup, type JobInfo } from './job-view.ts'
 import { auditEntry, readAuditOptions, readOrder } from './operators.ts'
 import type { AuditEntry, AuditOptions, OperatorOptions } from './operators.ts'
+import { readMetrics, type Metrics } from './metrics-view.ts'
 import { awaitResult } from './result.ts'
 import type { JobFilterOptions, JobList, QueueInfo, SkippedJob } from './runner.ts'
 
@@ -35,6 +36,7 @@ export interface JobAccessOptions {
   readonly store: Store
   readonly bus: Bus<RunnerEvents>
   readonly resolve: EnqueuerOptions['resolve']
+  readonly onAnswered?: EnqueuerOptions['onAnswered']
   /** How many jobs of a queue this process would run at the same time. */
   readonly concurrencyOf: (queue: string) => number
   /** The worker of this process, while there is one. */
@@ -78,6 +80,7 @@ export class JobAccess {
       store,
       resolve,
       bus,
+      onAnswered: options.onAnswered,
       onEnqueued: (queue, dueInMs) => worker()?.enqueued(queue, dueInMs),
     })
     this.breakers = breakerAccess(host, {
@@ -263,6 +266,11 @@ export class JobAccess {
     this.assertOpen()
     this.#options.worker()?.wake()
     await this.#store.wake()
+  }
+
+  async metrics(options?: unknown): Promise<Metrics> {
+    this.assertOpen()
+    return readMetrics(this.#store, options, this.#host.clock.now())
   }
 
   async queues(): Promise<readonly QueueInfo[]> {

@@ -21,6 +21,8 @@ import type { Breakers } from './breaker-access.ts'
 import type { RunnerEvents } from './events.ts'
 import type { DeadLetter, ErrorGroup, JobInfo, JobSummary } from './job-view.ts'
 import type { AuditEntry, AuditOptions, OperatorOptions } from './operators.ts'
+import type { Metrics, MetricsOptions } from './metrics-view.ts'
+import type { ReliabilityCounters } from './reliability-counters.ts'
 import type { NodeInspection } from './worker-node.ts'
 
 /** Which jobs are meant; all conditions must hold. */
@@ -108,6 +110,8 @@ export interface Inspection {
   readonly state: 'idle' | 'starting' | 'running' | 'stopping' | 'closed'
   /** The running worker: its supervision tree, its stages with their demand and buffers; null when it is not started. */
   readonly worker: NodeInspection | null
+  /** How often the guarantees were put to the test in this process. */
+  readonly counters: ReliabilityCounters
 }
 
 /** Which dead letters are meant; all conditions must hold. */
@@ -202,6 +206,13 @@ export interface JobAdministration extends AsyncDisposable {
    * first; at most 1,000 groups. An attempt counts as long as the record of its job is kept.
    */
   errors(filter?: ErrorGroupOptions): Promise<readonly ErrorGroup[]>
+  /**
+   * What attempts came to over time, as all processes counted them: how many ended how, how long they waited and ran. What
+   * other processes counted comes within ten seconds; what a process counted in the ten seconds before it crashed is lost.
+   *
+   * @throws `ERR_BAD_OPTIONS`.
+   */
+  metrics(options?: MetricsOptions): Promise<Metrics>
   /**
    * Lets idle workers of all processes look for jobs at once, instead of within a second. For jobs that were stored in a
    * transaction of your own: call it when you have committed.

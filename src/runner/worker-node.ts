@@ -52,6 +52,7 @@ import type { RunnerEvents } from './events.ts'
 import type { Departure } from './process-guard.ts'
 import { VERSION } from './version.ts'
 import { Witness } from './witness.ts'
+import { within } from './within.ts'
 
 /** What a node needs. */
 export interface WorkerNodeOptions {
@@ -102,6 +103,8 @@ const IDLE_ORDERS_EVERY_MS = 3_000
 const QUEUES_EVERY_MS = 5_000
 /** How often a node looks whether its beats are confirmed. */
 const SILENCE_EVERY_MS = 1_000
+/** A step of the wall clock that is worth telling; a clock that is disciplined drifts far less between two looks. */
+const CLOCK_JUMP_MS = 1_000
 /** For how long the event loop may be blocked, by whatever it is, before the node is no longer vouched for. */
 const BLOCKED_MS = 60_000
 /** How often a node that withdraws asks the store whether it is there again. */
@@ -139,6 +142,8 @@ export class WorkerNode {
   #ordersUnderWay: Promise<void> = Promise.resolve()
   #queuesReadAt = -Infinity
   #loopLagMs = 0
+  /** How far the wall clock is ahead of the monotonic one. */
+  #clockOffset: number
   readonly #newQueues = new Set<string>()
   #isServing = false
   #isStopping = false
@@ -150,6 +155,7 @@ export class WorkerNode {
     this.#host = host
     this.#options = options
     this.id = uuidV4(host)
+    this.#clockOffset = host.clock.now() - host.clock.monotonic()
     const { store, registry, bus } = options
     const onError = (error: unknown): void => bus.send('store:error', { error })
     const isHeard = (): boolean => store.silenceMs(this.id) < LEASE_MS
@@ -166,6 +172,9 @@ export class WorkerNode {
         this.#countCall(finished, answer.isStale)
         if (ending.type === 'failed' && !answer.isStale) this.#notifier?.wake()
         options.onEnded(finished, answer)
+      },
+      onGivenBack: (jobs) => {
+        if (jobs > 0) bus.send('node:give-back', { node: this.id, jobs })
       },
       onError,
     })
@@ -199,6 +208,8 @@ export class WorkerNode {
         if (bus.hasListeners('job:start')) bus.send('job:start', { id, name, queue, attempt, waitMs })
       },
       attest: (finished) => this.#witness.attest(finished),
+      onInterrupted: ({ id, name, queue, attempt }, runMs, reason) =>
+        bus.send('job:interrupt', { id, name, queue, attempt, runMs, reason }),
       onError,
       enqueue: options.enqueue,
     })
@@ -208,6 +219,7 @@ export class WorkerNode {
       ledger: this.#ledger,
       isHeard,
       giveBack,
+      onSurplus: (queue, jobs) => bus.send('node:surplus', { node: this.id, queue, jobs }),
       onFenced: () => this.#onFenced('declared-dead'),
       onError,
       onBroken: (jobs) => {
@@ -573,13 +585,23 @@ export class WorkerNode {
     this.#isIdle = ms > ORDERS_EVERY_MS
     this.#ordersTimer?.cancel()
     if (this.#state !== 'running') return
-    const expectedAt = this.#host.clock.monotonic() + ms
+    const { clock } = this.#host
+    const expectedAt = clock.monotonic() + ms
     // This timer is what keeps the process of a worker alive.
-    this.#ordersTimer = this.#host.clock.after(ms, () => {
+    this.#ordersTimer = clock.after(ms, () => {
       this.#isIdle = false
-      this.#loopLagMs = Math.max(0, Math.round(this.#host.clock.monotonic() - expectedAt))
+      this.#loopLagMs = Math.max(0, Math.round(clock.monotonic() - expectedAt))
+      this.#watchClock()
       this.#ordersUnderWay = this.#exchangeOrders()
     })
+  }
+
+  /** Tells when the wall clock went another way than time itself since the last look. */
+  #watchClock(): void {
+    const offset = this.#host.clock.now() - this.#host.clock.monotonic()
+    const jumpMs = Math.round(offset - this.#clockOffset)
+    this.#clockOffset = offset
+    if (Math.abs(jumpMs) >= CLOCK_JUMP_MS) this.#options.bus.send('node:clock', { node: this.id, jumpMs })
   }
 
   /** Finds queues that appeared, and tells listeners how deep all are. */
@@ -650,12 +672,8 @@ export class WorkerNode {
     this.#ordersTimer?.cancel()
   }
 
-  /** Waits for `work`, but not for ever: a store that hangs must not keep a process from ending. */
-  async #within(ms: number, work: Promise<unknown>): Promise<void> {
-    let timer: Timer | undefined
-    const timeout = new Promise<void>((resolve) => (timer = this.#host.clock.after(ms, resolve)))
-    await Promise.race([work.catch((error: unknown) => this.#options.bus.send('store:error', { error })), timeout])
-    timer?.cancel()
+  #within(ms: number, work: Promise<unknown>): Promise<void> {
+    return within(this.#host.clock, ms, work, (error) => this.#options.bus.send('store:error', { error }))
   }
 }
 

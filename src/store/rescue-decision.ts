@@ -11,7 +11,7 @@ export type RescueDecision = {
   readonly crash: ErrorRecord
 } & (
   | { readonly type: 'requeue'; readonly attempt: number }
-  | { readonly type: 'fail'; readonly error: ErrorRecord }
+  | { readonly type: 'fail'; readonly error: ErrorRecord; readonly isQuarantined: boolean }
   | { readonly type: 'cancel' }
 )
 
@@ -42,11 +42,11 @@ export function decideRescue(job: HeldWhenDied, death: NodeDeath): RescueDecisio
   const crash = part === 'begun' && typeof blame === 'object' ? blame.error : death.error
   if (job.isCancelRequested) return { type: 'cancel', crashes, crash }
   if (part !== 'none' && crashes >= quarantineAfter) {
-    return { type: 'fail', crashes, crash, error: quarantined(job, crashes, crash) }
+    return { type: 'fail', crashes, crash, error: quarantined(job, crashes, crash), isQuarantined: true }
   }
   // Without a mark the handler had hardly begun, if at all: the attempt is given back.
   if (part !== 'begun') return { type: 'requeue', crashes, crash, attempt: Math.max(0, job.attempt - 1) }
-  if (job.attempt >= job.maxAttempts) return { type: 'fail', crashes, crash, error: crash }
+  if (job.attempt >= job.maxAttempts) return { type: 'fail', crashes, crash, error: crash, isQuarantined: false }
   return { type: 'requeue', crashes, crash, attempt: job.attempt }
 }
 

@@ -175,6 +175,11 @@ export interface Store {
    */
   silenceMs(node: string): number
   /**
+   * How often hints from other processes have ceased to come, since the store was made. Asks nobody. While they do not come
+   * jobs are looked for by asking. Always 0 where hints need no connection.
+   */
+  timesUnheard(): number
+  /**
    * The node says that its event loop lives: it is beaten for `forMs` milliseconds from now and no longer, until it says so
    * again. One that never speaks is beaten for until it retires.
    */
@@ -187,6 +192,20 @@ export interface Store {
   takeNotices(request: NoticeRequest): Promise<readonly Notice[]>
   /** Ends the telling of dead letters, or puts it off. What was handed out to somebody else meanwhile is left as it is. */
   endNotices(ends: readonly NoticeEnd[]): Promise<void>
+  /**
+   * Stores what attempts that ended in a minute came to. A row replaces the one of the same minute, queue, name and source, so
+   * the same call may come again. Rows whose minute is more than a day ago are not taken. May be lost in a crash of the
+   * database, as claims may.
+   */
+  recordMetrics(rows: readonly MetricRow[]): Promise<void>
+  /** What was stored by {@link Store.recordMetrics}, added up as asked; groups in which nothing ended are left out. */
+  readMetrics(query: MetricQuery): Promise<readonly MetricGroup[]>
+  /**
+   * One step of upkeep: adds the minutes of an hour that is over to one row for each queue and name, or the hours of a day (of
+   * UTC), and deletes minutes, hours and days that were kept long enough. What comes later for that hour is added with a later
+   * step. `isDone` when nothing is left to do now.
+   */
+  rollUpMetrics(): Promise<{ readonly isDone: boolean }>
   /** Deletes ended jobs that were kept long enough, at most about 1,000 a call. */
   pruneJobs(policies: readonly KeepPolicy[]): Promise<{ readonly pruned: number; readonly isDone: boolean }>
   /**
@@ -691,6 +710,61 @@ export interface RescueAnswer {
   readonly requeued: readonly string[]
   readonly failed: readonly string[]
   readonly cancelled: readonly string[]
+  /** Those of `failed` that were in `quarantineAfter` crashes in a row. */
+  readonly quarantined: readonly string[]
+}
+
+/** What attempts came to: counts by how they ended, and how long they waited and ran. Whoever reads it knows the buckets. */
+export interface MetricTotals {
+  readonly counts: {
+    readonly completed: number
+    readonly snoozed: number
+    readonly cancelled: number
+    readonly discarded: number
+    readonly retry: number
+    readonly failed: number
+  }
+  /** How long all of them together waited and ran, in milliseconds. */
+  readonly waitMs: number
+  readonly runMs: number
+  /** Counts by the number of a bucket. */
+  readonly wait: Readonly<Record<string, number>>
+  readonly run: Readonly<Record<string, number>>
+}
+
+/** {@link MetricTotals} of a minute, as one process counted them. */
+export interface MetricRow extends MetricTotals {
+  /** When the minute began, by the store's clock. */
+  readonly at: number
+  readonly queue: string
+  readonly name: string
+  /** A UUID: who counted. What several count is added up. */
+  readonly source: string
+}
+
+/** What {@link Store.readMetrics} is asked for. Times are by the store's clock. */
+export interface MetricQuery {
+  /** From `since` to just before `until`; both multiples of `stepMs`. */
+  readonly since: number
+  readonly until: number
+  readonly queue?: string | undefined
+  readonly name?: string | undefined
+  /**
+   * Into what it is added up: one group for each step, or one for each queue and name. Minutes are kept for two days, hours for
+   * five weeks, days for four hundred; a step that is a multiple of an hour or a day reads those.
+   */
+  readonly by: 'step' | 'job'
+  /** A multiple of a minute. */
+  readonly stepMs: number
+}
+
+/** A group of {@link Store.readMetrics}. */
+export interface MetricGroup extends MetricTotals {
+  /** When the step began; `since` where groups are jobs. */
+  readonly at: number
+  /** Empty where groups are steps. */
+  readonly queue: string
+  readonly name: string
 }
 
 /** How long ended jobs of a queue are kept, in milliseconds. */

@@ -1,3 +1,5 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+
 import { describe, expect, it } from 'vitest'
 
 import { settled, testHost } from '../../test/support/test-host.ts'
@@ -10,7 +12,7 @@ interface Events {
 
 function aBus() {
   const { logger } = testHost()
-  return { bus: new Bus<Events>(logger), logged: logger.records }
+  return { bus: new Bus<Events>(logger, 'test:'), logged: logger.records }
 }
 
 describe('Bus', () => {
@@ -28,7 +30,7 @@ describe('Bus', () => {
     expect([bus.hasListeners('a'), bus.hasListeners('b')]).toEqual([false, true])
   })
 
-  it('reports a listener that throws; neither the sender nor the other listeners notice', () => {
+  it('detaches a listener that throws, with a warning; neither the sender nor the other listeners notice', () => {
     const { bus, logged } = aBus()
     const heard: number[] = []
     bus.on('a', () => {
@@ -36,16 +38,61 @@ describe('Bus', () => {
     })
     bus.on('a', (payload) => heard.push(payload))
     bus.send('a', 1)
-    expect(heard).toEqual([1])
-    expect(logged).toMatchObject([{ level: 'error', code: 'listener_threw', args: ['a'] }])
+    bus.send('a', 2)
+    expect(heard).toEqual([1, 2])
+    expect(logged).toMatchObject([{ level: 'warn', code: 'listener_detached', args: ['a', { message: 'listener' }] }])
   })
 
-  it('reports an asynchronous listener that rejects', async () => {
+  it('detaches an asynchronous listener that rejects, and warns once', async () => {
     const { bus, logged } = aBus()
-    bus.on('a', (): unknown => Promise.reject(new Error('later')))
+    let calls = 0
+    bus.on('a', (): unknown => {
+      calls += 1
+      return Promise.reject(new Error('later'))
+    })
+    bus.send('a', 1)
+    bus.send('a', 2)
+    await settled()
+    bus.send('a', 3)
+    expect(calls).toBe(2)
+    expect(logged).toMatchObject([{ code: 'listener_detached', message: expect.stringContaining('later') }])
+  })
+
+  it('publishes each event on the channel of its name, as Node.js does', () => {
+    const { bus } = aBus()
+    const heard: unknown[] = []
+    const subscriber = (payload: unknown, name: string | symbol): void => void heard.push([name, payload])
+    expect(bus.hasListeners('a')).toBe(false)
+    subscribe('test:a', subscriber)
+    expect(bus.hasListeners('a')).toBe(true)
+    bus.send('a', 1)
+    bus.send('b', 'x')
+    unsubscribe('test:a', subscriber)
+    bus.send('a', 2)
+    expect(heard).toEqual([['test:a', 1]])
+    expect(bus.hasListeners('a')).toBe(false)
+  })
+
+  it('detaches a subscriber of a channel that throws or rejects, with a warning, and the process goes on', async () => {
+    const { bus, logged } = aBus()
+    const heard: unknown[] = []
+    const subscribers = [
+      () => {
+        throw new Error('at once')
+      },
+      (): unknown => Promise.reject(new Error('later')),
+      (payload: unknown) => heard.push(payload),
+    ]
+    for (const subscriber of subscribers) subscribe('test:a', subscriber)
     bus.send('a', 1)
     await settled()
-    expect(logged).toMatchObject([{ code: 'listener_threw', message: expect.stringContaining('later') }])
+    bus.send('a', 2)
+    for (const subscriber of subscribers) unsubscribe('test:a', subscriber)
+    expect(heard).toEqual([1, 2])
+    expect(logged).toMatchObject([
+      { level: 'warn', message: expect.stringContaining('channel "test:a" threw and was detached: Error: at once') },
+      { level: 'warn', message: expect.stringContaining('Error: later') },
+    ])
   })
 
   it('keeps two attachments of one function apart', () => {

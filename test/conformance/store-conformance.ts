@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ClaimedJob, JobState } from '../../src/job/job.ts'
 import type { AttemptEnding, JobTarget, NodeRegistration, PublishedJob, Store } from '../../src/store/store.ts'
+import { metricsConformance } from './metrics-conformance.ts'
 import { ackOf, aJob, anId, aNode, aProblem, jobs, published } from '../support/store-jobs.ts'
 import { breakerConformance } from './breaker-conformance.ts'
 import { deadLetterConformance } from './dead-letter-conformance.ts'
@@ -1255,6 +1256,15 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
       })
     })
 
+    describe('timesUnheard', () => {
+      test('is 0 while hints come, or where they need no connection', async () => {
+        const unsubscribe = store.onChange('jobs', () => {})
+        await store.insertJobs([aJob()])
+        expect(store.timesUnheard()).toBe(0)
+        unsubscribe()
+      })
+    })
+
     describe('silenceMs', () => {
       test('counts from the registration and from each beat, for nodes of this process until they retire', async () => {
         expect(store.silenceMs(randomUUID())).toBe(Infinity)
@@ -1301,7 +1311,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         const held = await heldJob()
         await store.insertJobs([aJob()])
         await store.markStarted([held])
-        expect(await rescue()).toEqual({ requeued: [held.id], failed: [], cancelled: [] })
+        expect(await rescue()).toEqual({ requeued: [held.id], failed: [], cancelled: [], quarantined: [] })
         const { job, attempts } = await record(held.id)
         expect(job).toMatchObject({
           state: 'queued',
@@ -1317,13 +1327,13 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
       })
       test('gives an unstarted job back without charging the attempt, and counts the crash', async () => {
         const held = await heldJob()
-        expect(await rescue()).toEqual({ requeued: [held.id], failed: [], cancelled: [] })
+        expect(await rescue()).toEqual({ requeued: [held.id], failed: [], cancelled: [], quarantined: [] })
         expect((await record(held.id)).job).toMatchObject({ state: 'queued', attempt: 0, crashes: 1 })
       })
       test('fails a started job whose last attempt it was', async () => {
         const held = await heldJob({ maxAttempts: 1 })
         await store.markStarted([held])
-        expect(await rescue()).toEqual({ requeued: [], failed: [held.id], cancelled: [] })
+        expect(await rescue()).toEqual({ requeued: [], failed: [held.id], cancelled: [], quarantined: [] })
         const { job, attempts } = await record(held.id)
         expect(job).toMatchObject({
           state: 'failed',
@@ -1337,7 +1347,12 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         await rescue(node.id, 2)
         await register()
         await store.markStarted([await claimOne()])
-        expect(await rescue(node.id, 2)).toEqual({ requeued: [], failed: [held.id], cancelled: [] })
+        expect(await rescue(node.id, 2)).toEqual({
+          requeued: [],
+          failed: [held.id],
+          cancelled: [],
+          quarantined: [held.id],
+        })
         expect((await record(held.id)).job).toMatchObject({
           state: 'failed',
           crashes: 2,
@@ -1411,7 +1426,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
       test('cancels a job whose stop was asked for', async () => {
         const held = await heldJob()
         await store.cancelJobs(byIds(held.id))
-        expect(await rescue()).toEqual({ requeued: [], failed: [], cancelled: [held.id] })
+        expect(await rescue()).toEqual({ requeued: [], failed: [], cancelled: [held.id], quarantined: [] })
         expect((await record(held.id)).job).toMatchObject({ state: 'cancelled', error: { name: 'JobCancelledError' } })
       })
       test('does nothing when the node has beaten meanwhile', async () => {
@@ -1455,6 +1470,14 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
         }
         expect(await stateOf(held.id)).toBe('failed')
       })
+    })
+
+    describe('metrics', () => {
+      const now = async (): Promise<number> => {
+        const { id } = await heldJob()
+        return (await store.readJob(id))?.job.createdAt ?? 0
+      }
+      metricsConformance({ test, store: () => store, now })
     })
 
     describe('pruneJobs', () => {

@@ -8,7 +8,7 @@
 
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import type { AttemptEnding, HeldJob, Store } from '../../src/store/store.ts'
+import type { AttemptEnding, HeldJob, RescueAnswer, Store } from '../../src/store/store.ts'
 import { eventually } from '../support/eventually.ts'
 import { ackOf, aJob, anId, aNode, aProblem } from '../support/store-jobs.ts'
 import * as protocol from './protocol.ts'
@@ -199,7 +199,7 @@ function rescue(number: number): Command {
   )
 }
 
-function sorted(answer: Awaited<ReturnType<Store['rescueNode']>>): unknown {
+function sorted(answer: Omit<RescueAnswer, 'quarantined'> | null): unknown {
   if (answer === null) return null
   const { requeued, failed, cancelled } = answer
   return { requeued: [...requeued].sort(), failed: [...failed].sort(), cancelled: [...cancelled].sort() }

@@ -54,6 +54,12 @@ describe('what is loaded', () => {
     expect(existsSync(join(user.path, 'untouched.db'))).toBe(false)
   })
 
+  it('loads no other package for millrace/telemetry', async () => {
+    const { files } = await loadedBy("await import('millrace/telemetry')")
+    expect(files.filter((file) => file.startsWith('millrace/')).length).toBeGreaterThan(0)
+    expect(files.filter((file) => !file.startsWith('millrace/'))).toEqual([])
+  })
+
   it('sees what is loaded, in both module systems', async () => {
     user.write({
       'requires.mjs': "import { createRequire } from 'node:module'\ncreateRequire(import.meta.url)('commander')\n",

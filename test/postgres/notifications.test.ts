@@ -129,4 +129,19 @@ describe('a notification', () => {
     }
     expect(await heard()).toBe(before)
   })
+
+  it('that ceases to come is counted', async () => {
+    const { isIdle, worker, client } = await aPlace()
+    const runner = await worker()
+    await isIdle(true)
+    expect(runner.inspect().counters.hintsLost).toBe(0)
+    const user = await client()
+    await eventually(async () => {
+      await user.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen %' and datname = current_database()`,
+      )
+      // One that had not heard itself yet has lost nothing.
+      return runner.inspect().counters.hintsLost > 0
+    })
+  })
 })

@@ -120,6 +120,9 @@ function bound(
     rescueNode: (request) => core.rescueNode(request),
     takeNotices: (request) => core.takeNotices(request),
     endNotices: (ends) => core.endNotices(ends),
+    recordMetrics: (rows) => core.recordMetrics(rows),
+    readMetrics: (query) => core.readMetrics(query),
+    rollUpMetrics: () => core.rollUpMetrics(),
     pruneJobs: (policies) => core.pruneJobs(policies),
     wake: () => core.wake(),
   }

@@ -15,8 +15,9 @@ import { CliError } from '../cli-error.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { assertQueues, knownQueues } from '../known-queues.ts'
 import { withConfiguredRunner, type OpenRunner } from '../open-runner.ts'
-import { commaList } from '../option-values.ts'
+import { commaList, wholeNumber } from '../option-values.ts'
 import type { Launch, Session } from '../session.ts'
+import { serveProbesOf } from '../worker/probes.ts'
 import { firstScreen, startedDocument } from '../worker/first-screen.ts'
 import { tellJobs, tellTroubles } from '../worker/worker-lines.ts'
 
@@ -24,6 +25,8 @@ interface StartFlags {
   readonly queues?: readonly string[] | undefined
   readonly quiet?: boolean | undefined
   readonly processes?: string | undefined
+  readonly probePort?: number | undefined
+  readonly probeHost?: string | undefined
 }
 
 /** Makes the command. */
@@ -32,11 +35,14 @@ export function startCommand(launch: Launch): Command {
     .description('run jobs until Ctrl-C')
     .option('--queues <queues>', 'serve only these queues, with commas between them', commaList)
     .option('--quiet', 'print no line for each job that ends')
+    .option('--probe-port <port>', 'serve /livez, /readyz and /metrics at this port; 0 takes a free one', wholeNumber)
+    .option('--probe-host <host>', 'the address to serve them at (default: 127.0.0.1, for this machine only)')
     .option('--processes <n>', 'run several processes (not available yet)')
     .action((flags: StartFlags) => launch((session) => start(session, flags)))
 }
 
-async function start(session: Session, { queues, quiet = false, processes }: StartFlags): Promise<ExitCode> {
+async function start(session: Session, flags: StartFlags): Promise<ExitCode> {
+  const { queues, quiet = false, processes } = flags
   const { terminal } = session
   if (processes !== undefined) {
     throw new CliError('option --processes of start is not available yet', {
@@ -47,6 +53,8 @@ async function start(session: Session, { queues, quiet = false, processes }: Sta
   return withConfiguredRunner(session, async (open) => {
     const { runner } = open
     if (queues !== undefined && open.configuration !== undefined) assertQueues(queues, await knownQueues(open))
+    // Before it starts, so that whoever asks meanwhile is answered, and until it has stopped.
+    await using probes = await serveProbesOf(runner, flags)
     let isStopping = false
     let isStuck = false
     let removeHandlers = (): void => {}
@@ -75,8 +83,8 @@ async function start(session: Session, { queues, quiet = false, processes }: Sta
     try {
       await runner.start({ signals: true, queues })
       if (!isStopping) {
-        terminal.printJson(startedDocument(open, queues))
-        if (!terminal.isJson) terminal.say(...firstScreen(session, open, queues))
+        terminal.printJson(startedDocument(open, { queues, probes: probes.url }))
+        if (!terminal.isJson) terminal.say(...firstScreen(session, open, { queues, probes: probes.url }))
       }
       await stopped
       terminal.printJson({ event: 'stopped' })

@@ -48,7 +48,11 @@ async function importConfig(file: string, name: string): Promise<unknown> {
 /** The modules of this package for the files of the project. */
 async function packageModules(file: string): Promise<Record<string, unknown>> {
   const require = createRequire(file)
-  const own = { millrace: () => import('../../index.ts'), 'millrace/stage': () => import('../../stage/index.ts') }
+  const own = {
+    millrace: () => import('../../index.ts'),
+    'millrace/stage': () => import('../../stage/index.ts'),
+    'millrace/telemetry': () => import('../../exporters/index.ts'),
+  }
   const modules: Record<string, unknown> = {}
   for (const [specifier, importOwn] of Object.entries(own)) {
     const exports: unknown = await importFrom(require, specifier, importOwn)

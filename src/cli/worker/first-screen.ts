@@ -7,11 +7,19 @@ import type { Session } from '../session.ts'
 
 const LONGEST_LIST = 8
 
+/** What a worker was started with. */
+export interface StartedWith {
+  /** `--queues`. */
+  readonly queues: readonly string[] | undefined
+  /** Where its probes are; undefined without them. */
+  readonly probes: string | undefined
+}
+
 /** The first screen, in lines. */
 export function firstScreen(
   { terminal }: Session,
   { configuration, database, runner }: OpenRunner,
-  wanted: readonly string[] | undefined,
+  { queues: wanted, probes }: StartedWith,
 ): string[] {
   const { bold, dim } = terminal.wordColors
   const jobs = configuration?.registry.jobs() ?? []
@@ -27,6 +35,7 @@ export function firstScreen(
     line('queues', listOf(shown, LONGEST_LIST)),
     ...(configuration === undefined ? [] : [line('jobs', jobsText(jobs.map(({ name }) => name)))]),
     ...jobs.slice(0, 1).map(({ name, fn }) => line('try', `enqueue one: ${exampleCall(name, fn.length)}`)),
+    ...(probes === undefined ? [] : [line('probes', `${probes}/livez, /readyz, /metrics`)]),
     line('stop', 'Ctrl-C'),
   ]
 }
@@ -34,7 +43,7 @@ export function firstScreen(
 /** The same as data. */
 export function startedDocument(
   { configuration, database, runner }: OpenRunner,
-  wanted: readonly string[] | undefined,
+  { queues: wanted, probes }: StartedWith,
 ): Readonly<Record<string, unknown>> {
   const queues = wanted ?? configuration?.queues ?? Object.keys(runner.inspect().worker?.demand ?? {})
   return {
@@ -44,6 +53,7 @@ export function startedDocument(
     store: database ?? null,
     queues: queues.map((name) => ({ name, concurrency: configuration?.settingsOf(name).concurrency ?? null })),
     jobs: configuration?.registry.names() ?? null,
+    ...(probes === undefined ? {} : { probes }),
   }
 }
 

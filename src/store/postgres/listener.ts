@@ -54,6 +54,7 @@ export class Listener {
   readonly #id: string
   #isOpen = false
   #isHeard = false
+  #timesUnheard = 0
   #isIdle = false
   #client: Client | null = null
   #probe: Probe | null = null
@@ -69,6 +70,11 @@ export class Listener {
   /** Whether notifications reach this process, as far as it knows. */
   get isHeard(): boolean {
     return this.#isHeard
+  }
+
+  /** How often notifications reached this process, and then did not any more. */
+  get timesUnheard(): number {
+    return this.#timesUnheard
   }
 
   /** Whether enqueuers are told that somebody here is idle. */
@@ -144,6 +150,7 @@ export class Listener {
     if (!this.#isOpen || (this.#client !== null && this.#client !== client)) return
     if (this.#client === null && this.#timer !== null) return
     this.#client = null
+    if (this.#isHeard) this.#timesUnheard += 1
     this.#isHeard = false
     this.#probe?.timeout?.cancel()
     this.#probe = null

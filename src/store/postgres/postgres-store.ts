@@ -49,6 +49,7 @@ import { giveBackJobs, markStarted, readHeld, readLeases, recordProgress } from 
 import { addPriorities, insertJobsWithCare, insertNewJobs } from './statements/insert-jobs.ts'
 import { readErrorGroups } from './statements/error-groups.ts'
 import { listJobs } from './statements/list-jobs.ts'
+import { readMetrics, recordMetrics, rollUpMetrics } from './statements/metrics.ts'
 import { beat, readNodes, readOrders, readPublishedJobs, registerNode, removeNode } from './statements/nodes.ts'
 import { endNotices, takeNotices } from './statements/notices.ts'
 import { cancelJobs, chooseJobs, deleteJobs, retryJobs } from './statements/operate-jobs.ts'
@@ -92,6 +93,8 @@ class PostgresStore implements Store {
   readonly #levels = new Set<string>()
   readonly #listeners = new Set<() => void>()
   #listener: Listener | null = null
+  /** Of listeners that have ended. */
+  #timesUnheard = 0
   readonly #endingEars = new Set<Promise<void>>()
   #opening: Promise<void> | null = null
   #closing: Promise<void> | null = null
@@ -382,6 +385,25 @@ class PostgresStore implements Store {
     await endNotices(this.#database.general, ends)
   }
 
+  timesUnheard(): number {
+    return this.#timesUnheard + (this.#listener?.timesUnheard ?? 0)
+  }
+
+  async recordMetrics(...[rows]: Parameters<Store['recordMetrics']>): Promise<void> {
+    await this.open()
+    if (rows.length > 0) await recordMetrics(this.#database.general, rows)
+  }
+
+  async readMetrics(...[query]: Parameters<Store['readMetrics']>): ReturnType<Store['readMetrics']> {
+    await this.open()
+    return readMetrics(this.#database.general, query)
+  }
+
+  async rollUpMetrics(): ReturnType<Store['rollUpMetrics']> {
+    await this.open()
+    return this.#database.general.transaction((db) => rollUpMetrics(db))
+  }
+
   async pruneJobs(...[policies]: Parameters<Store['pruneJobs']>): ReturnType<Store['pruneJobs']> {
     await this.open()
     for (const { node, ...dead } of await readOrphanedNodes(this.#database.general)) {
@@ -471,6 +493,7 @@ class PostgresStore implements Store {
     const ear = this.#listener
     this.#listener = null
     if (ear === null) return
+    this.#timesUnheard += ear.timesUnheard
     const ending = ear.close().finally(() => this.#endingEars.delete(ending))
     this.#endingEars.add(ending)
   }

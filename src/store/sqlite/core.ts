@@ -38,6 +38,7 @@ import { giveBackJobs } from './statements/give-back-jobs.ts'
 import { insertJobs } from './statements/insert-jobs.ts'
 import { listJobs } from './statements/list-jobs.ts'
 import { markStarted } from './statements/mark-started.ts'
+import { readMetrics, recordMetrics, rollUpMetrics } from './statements/metrics.ts'
 import { pruneJobs } from './statements/prune-jobs.ts'
 import { endNotices, takeNotices } from './statements/notices.ts'
 import { readDead, readEndings, readJob } from './statements/read-job.ts'
@@ -59,6 +60,7 @@ export type CoreVerb = Exclude<
   | 'insertSync'
   | 'rescueNodeSync'
   | 'silenceMs'
+  | 'timesUnheard'
   | 'vouch'
 >
 
@@ -96,6 +98,9 @@ const EVERY_VERB: Readonly<Record<CoreVerb, true>> = {
   rescueNode: true,
   takeNotices: true,
   endNotices: true,
+  recordMetrics: true,
+  readMetrics: true,
+  rollUpMetrics: true,
   pruneJobs: true,
   wake: true,
 }
@@ -332,6 +337,18 @@ export class SqliteCore implements SyncVerbs {
 
   endNotices(...[ends]: VerbArgs<'endNotices'>): void {
     if (ends.length > 0) this.#write((db) => endNotices(db, ends))
+  }
+
+  recordMetrics(...[rows]: VerbArgs<'recordMetrics'>): void {
+    if (rows.length > 0) this.#use().writeSoft((db) => recordMetrics(db, rows))
+  }
+
+  readMetrics(...[query]: VerbArgs<'readMetrics'>): VerbAnswer<'readMetrics'> {
+    return this.#read((db) => readMetrics(db, query))
+  }
+
+  rollUpMetrics(): VerbAnswer<'rollUpMetrics'> {
+    return this.#use().writeSoft((db) => rollUpMetrics(db))
   }
 
   pruneJobs(...[policies]: VerbArgs<'pruneJobs'>): VerbAnswer<'pruneJobs'> {

@@ -45,6 +45,7 @@ export function inlineStore(host: Host, options: CoreOptions, live: LiveHost = l
     rescueNodeSync: (request) => !isClosed && core.call('rescueNode', [request]) !== null,
     vouch: (node, forMs) => void vouchedUntil.set(node, host.clock.monotonic() + forMs),
     silenceMs: (node) => host.clock.monotonic() - (confirmedAt.get(node) ?? -Infinity),
+    timesUnheard: () => 0,
     ...handleVerbs({ ...options, host: { now: () => host.clock.now(), uuid: () => uuidV4(host) }, checkOpen }),
     onChange: (_about, listener) => {
       listeners.add(listener)

@@ -45,6 +45,7 @@ export function threadStore(host: Host, options: CoreOptions): Store {
     }),
     rescueNodeSync: (request, limitMs) => thread.rescueSync(request, limitMs),
     silenceMs: (node) => thread.silenceMs(node),
+    timesUnheard: () => 0,
     vouch: (node, forMs) => thread.vouch(node, forMs),
     onChange: (_about, listener) => thread.subscribe(listener),
     close: () => thread.close(),

@@ -10,7 +10,7 @@ import { blocksOf, commandsIn, filesIn, matches, readDocument, withOwnEngine } f
 import { linesOf, userProject, type Ended, type UserProject } from './user-project.ts'
 
 const guides = readdirSync(join(root, 'docs/guides')).map((name) => `docs/guides/${name}`)
-const documents = ['README.md', ...guides]
+const documents = ['README.md', 'docs/telemetry.md', ...guides]
 
 /** Commands that a reader types and no test does: they install something, or run until somebody ends them. */
 const NOT_RUN =

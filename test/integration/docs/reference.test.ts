@@ -82,6 +82,17 @@ describe('docs/errors.md', () => {
   })
 })
 
+describe('docs/telemetry.md', () => {
+  it('has the events of the code; `node docs/tools/events.mjs` writes them', async () => {
+    // What the tool exports, see its file.
+    const { withEvents } = (await import(pathToFileURL(join(root, 'docs/tools/events.mjs')).href)) as {
+      withEvents(page: string): string
+    }
+    const page = readDocument('docs/telemetry.md')
+    expect(page).toBe(withEvents(page))
+  })
+})
+
 describe('docs/ARCHITECTURE.md', () => {
   const text = readDocument('docs/ARCHITECTURE.md')
 

@@ -97,6 +97,7 @@ export async function freeJobs(
   }[] = []
   const toFail: EndedJob[] = []
   const toCancel: EndedJob[] = []
+  const quarantined: string[] = []
   const crash = crashError(dead, node)
   // The columns of the statement.
   for (const row of (await lockHeld(db, node)) as unknown as readonly HeldRow[]) {
@@ -119,6 +120,7 @@ export async function freeJobs(
       toRequeue.push({ id, attempt: decision.attempt, crashes, error: decision.crash })
     } else if (decision.type === 'fail') {
       toFail.push({ ...ended, error: decision.error })
+      if (decision.isQuarantined) quarantined.push(id)
     } else {
       toCancel.push({ ...ended, error: CANCELLED_BY_OPERATOR })
     }
@@ -139,7 +141,7 @@ export async function freeJobs(
   await db.query(DROP_LEASES, [node])
   await releaseNotices(db, node)
   const idsOf = (jobs: readonly { readonly id: string }[]): string[] => jobs.map(({ id }) => id)
-  return { requeued: idsOf(toRequeue), failed: idsOf(toFail), cancelled: idsOf(toCancel) }
+  return { requeued: idsOf(toRequeue), failed: idsOf(toFail), cancelled: idsOf(toCancel), quarantined }
 }
 
 /** Locks the jobs of a node, but for those that somebody else keeps locked. */

@@ -51,6 +51,7 @@ export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null 
   const requeued: string[] = []
   const failed: string[] = []
   const cancelled: string[] = []
+  const quarantined: string[] = []
   const counter = new EndedCounter()
   const crash = crashError(dead, node)
   // The columns of the statement, in a strict table.
@@ -78,6 +79,7 @@ export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null 
       case 'fail':
         moveToDead(db, { id, crashes, lease: null, endedAt: db.now, error: decision.error, forensics: null })
         failed.push(id)
+        if (decision.isQuarantined) quarantined.push(id)
         break
       case 'cancel':
         moveToCancelled(db, id, null, db.now, CANCELLED_BY_OPERATOR)
@@ -87,5 +89,5 @@ export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null 
   counter.write(db)
   releaseNotices(db, node)
   if (blame === 'nobody') db.prepare(REMOVE_NODE).run(node)
-  return { requeued, failed, cancelled }
+  return { requeued, failed, cancelled, quarantined }
 }

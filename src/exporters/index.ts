@@ -1,0 +1,5 @@
+/** millrace/telemetry: metrics for Prometheus, and probes. */
+
+export { prometheusText } from './prometheus.ts'
+export { PROMETHEUS_TYPE } from './prometheus-text.ts'
+export { healthOf, probeHandler, serveProbes, type Health, type ProbeOptions, type ProbeServer } from './probes.ts'
