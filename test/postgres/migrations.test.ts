@@ -25,10 +25,9 @@ describe('the schema on PostgreSQL', () => {
   it('is made once when several processes begin at the same time', async () => {
     const { url } = await postgresDatabase()
     const reports = await Promise.all(Array.from({ length: 6 }, () => aStore(url).migrate()))
-    // Each step by one of them.
-    const applied = reports.flatMap((report) => report.applied)
-    expect(applied).toHaveLength(reports[0]?.to ?? 0)
-    expect(new Set(applied).size).toBe(applied.length)
+    // By one of them, and in one piece: nobody finds half of it.
+    const made = reports.filter(({ applied }) => applied.length > 0)
+    expect(made.map(({ applied }) => applied.length)).toEqual([reports[0]?.to])
     for (const { to } of reports) expect(to).toBe(reports[0]?.to)
   })
 

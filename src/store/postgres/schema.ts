@@ -50,30 +50,35 @@ export async function admitSchema(database: Database, mayMigrate: boolean): Prom
   )
 }
 
-/** Applies the missing migrations, each in its own transaction; several processes may do so at once. */
+/**
+ * Applies the missing migrations, each in its own transaction; several processes may do so at once. An absent schema is made in
+ * one: who opens the database meanwhile would take half of it for an old one.
+ */
 export async function migrateSchema(database: Database): Promise<MigrationReport> {
   const applied: string[] = []
   let from = -1
   for (;;) {
     // The version is read again under the lock, because another process may have been faster.
-    const step = await database.general.transaction(async (db) => {
+    const steps = await database.general.transaction(async (db) => {
       await db.query(WAIT_FOR_LOCK)
       await db.query(LOCK)
       await db.query(LIMIT_WAITS)
       const version = await readVersion(db, database.schema)
       refuseNewer(version, database.name)
       if (from < 0) from = version
-      const migration = MIGRATIONS[version]
-      if (migration === undefined) return null
+      const missing = version === 0 ? MIGRATIONS : MIGRATIONS.slice(version, version + 1)
+      if (missing.length === 0) return []
       // Asking for it needs a right that a role may lack although the schema is there.
       const [hasNamespace] = await db.query(HAS_NAMESPACE, [database.schema])
       if (hasNamespace?.[0] !== true) await db.query(CREATE_SCHEMA)
-      await db.query(migration.sql)
-      await db.query(SET_VERSION, [migration.version])
-      return migration.name
+      for (const migration of missing) {
+        await db.query(migration.sql)
+        await db.query(SET_VERSION, [migration.version])
+      }
+      return missing.map(({ name }) => name)
     })
-    if (step === null) break
-    applied.push(step)
+    if (steps.length === 0) break
+    applied.push(...steps)
   }
   return { from, to: SCHEMA_VERSION, applied }
 }
