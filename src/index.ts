@@ -84,6 +84,10 @@ export type {
   MetricsOptions,
   MetricsPoint,
 } from './runner/metrics-view.ts'
+export type { ConsumerInfo, NodeInfo, NodeQueueInfo } from './runner/node-view.ts'
+export type { ConcurrencyOption } from './runner/scale-options.ts'
+export type { ScaleDecision, Scaling } from './queue/autoscaling.ts'
+export type { ScaleReason } from './queue/autoscaler.ts'
 export type {
   AnyRunner,
   Client,
@@ -100,6 +104,7 @@ export type {
   JobList,
   JobsOf,
   ListOptions,
+  NodesFilter,
   QueueInfo,
   Runner,
   SkippedJob,

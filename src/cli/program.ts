@@ -13,12 +13,16 @@ import { doctorCommand } from './commands/doctor.ts'
 import { enqueueCommand } from './commands/enqueue.ts'
 import { errorsCommand } from './commands/errors.ts'
 import { explainCommand } from './commands/explain.ts'
+import { flowCommand } from './commands/flow.ts'
 import { lsCommand } from './commands/ls.ts'
 import { metricsCommand } from './commands/metrics.ts'
 import { migrateCommand } from './commands/migrate.ts'
+import { nodesCommand } from './commands/nodes.ts'
+import { quietCommand, stopCommand } from './commands/order-node.ts'
 import { pauseCommand, resumeCommand } from './commands/pause.ts'
 import { plannedCommands } from './commands/planned.ts'
 import { queuesCommand } from './commands/queues.ts'
+import { scaleCommand } from './commands/scale.ts'
 import { showCommand } from './commands/show.ts'
 import { startCommand } from './commands/start.ts'
 import { versionCommand } from './commands/version.ts'
@@ -102,6 +106,11 @@ function makeProgram(terminal: Terminal, launch: Launch): Command {
     metricsCommand(launch),
     pauseCommand(launch),
     resumeCommand(launch),
+    scaleCommand(launch),
+    nodesCommand(launch),
+    flowCommand(launch),
+    quietCommand(launch),
+    stopCommand(launch),
     breakersCommand(launch),
     breakerCommand(launch),
     auditCommand(launch),

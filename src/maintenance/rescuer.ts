@@ -169,6 +169,7 @@ export class Rescuer {
     try {
       const answer = await store.rescueNode({
         node: node.id,
+        by: this.#options.node,
         beatSeq: node.beatSeq,
         quarantineAfter: QUARANTINE_AFTER,
       })

@@ -78,6 +78,26 @@ describe('Claimer', () => {
     expect([sink.jobs.length, ledger.size, given.length, claims.length]).toEqual([2, 2, 1, 2])
   })
 
+  it('claims nothing while it is quiet, hands back what it was claiming, and then goes on', async () => {
+    const { claimer, claims, given, ledger } = aClaimer(plenty)
+    const sink = aSink()
+    claimer.attach('default', sink)
+    claimer.ask('default', 2)
+    await Promise.resolve()
+    expect(claims).toHaveLength(1)
+    claimer.quiet(true)
+    await settled()
+    expect([sink.jobs.length, ledger.size, given.length]).toEqual([0, 0, 2])
+    claimer.wake()
+    claimer.ask('default', 1)
+    await settled()
+    expect(claims).toHaveLength(1)
+    claimer.quiet(false)
+    await settled()
+    expect(claims[1]).toEqual([{ queue: 'default', count: 3 }])
+    expect(sink.jobs).toHaveLength(3)
+  })
+
   it('gathers what all queues ask for in one turn into one claim', async () => {
     const { claimer, claims } = aClaimer(plenty)
     const [mail, images] = [aSink(), aSink()]

@@ -95,6 +95,7 @@ export class Claimer {
   readonly #wait: ExponentialWait
   #state: State = 'idle'
   #isScheduled = false
+  #isQuiet = false
   /** Counts hints, so that a hint that comes while a claim is under way is not lost. */
   #hints = 0
   /** The count of hints when the search of a queue began that is under way or unfinished. */
@@ -137,6 +138,18 @@ export class Claimer {
     return Math.max(0, this.#lines.get(queue)?.demand ?? 0)
   }
 
+  /** Whether consumers of the queue want jobs, and the store had none for them when it was asked last. */
+  isDry(queue: string): boolean {
+    const line = this.#lines.get(queue)
+    return line !== undefined && line.isDry && line.demand > 0
+  }
+
+  /** Claims nothing, or goes on. Jobs that are being claimed go back; those that were handed out are not looked at. */
+  quiet(isQuiet: boolean): void {
+    this.#isQuiet = isQuiet
+    if (!isQuiet) this.wake()
+  }
+
   /** Something may have changed in the store; `queue` narrows it to one queue. */
   wake(queue?: string): void {
     this.#hints += 1
@@ -164,12 +177,12 @@ export class Claimer {
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#state !== 'idle') return
+    if (this.#isScheduled || this.#isQuiet || this.#state !== 'idle') return
     this.#isScheduled = true
     // Later in this turn: by then all consumers that became free together have asked, and share one claim.
     this.#host.clock.microtask(() => {
       this.#isScheduled = false
-      if (this.#state === 'idle') this.#settled = this.#claim()
+      if (this.#state === 'idle' && !this.#isQuiet) this.#settled = this.#claim()
     })
   }
 
@@ -223,7 +236,7 @@ export class Claimer {
       // Whoever asked gets all of it; a successor, what it asked for itself.
       const open = line === askers[index] ? count : Math.max(0, line?.demand ?? 0)
       // What was claimed before this process was itself stopped for a while, others may have by now.
-      const wanted = this.#state === 'stopped' || !isHeard ? 0 : open
+      const wanted = this.#state === 'stopped' || this.#isQuiet || !isHeard ? 0 : open
       const accepted = jobs.length <= wanted ? jobs : jobs.slice(0, wanted)
       const surplus = jobs.slice(wanted)
       if (line !== undefined && accepted.length > 0) {
@@ -233,10 +246,10 @@ export class Claimer {
       }
       if (surplus.length > 0) this.#options.giveBack(surplus)
       if (answer.unfinished.includes(queue)) continue
-      const isQuiet = this.#searches.get(queue) === this.#hints
+      const isUnhinted = this.#searches.get(queue) === this.#hints
       this.#searches.delete(queue)
       // A node that is not heard asks again after a while: by then it is heard, or knows that it is not.
-      if (line !== undefined && ((jobs.length < count && isQuiet) || !isHeard)) line.isDry = true
+      if (line !== undefined && ((jobs.length < count && isUnhinted) || !isHeard)) line.isDry = true
     }
     if (answer.broken.length > 0) this.#options.onBroken(answer.broken)
     if (answer.nextDueInMs !== null) this.#armTimer(answer.nextDueInMs)

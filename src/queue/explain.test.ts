@@ -7,8 +7,8 @@ import { explainJob, type ExplainFacts } from './explain.ts'
 const consumer = { startedAt: 0, done: 0, failed: 0, lastJobAt: null, job: null }
 
 function aQueue(rest: Partial<QueueRecord> = {}): QueueRecord {
-  const counts = { depth: 3, scheduled: 0, running: 0, oldestAgeMs: 5, endedLastMinute: 0 }
-  return { name: 'default', ...counts, isPaused: false, ...rest }
+  const counts = { depth: 3, parked: 0, scheduled: 0, running: 0, oldestAgeMs: 5, endedLastMinute: 0 }
+  return { name: 'default', ...counts, isPaused: false, scale: null, ...rest }
 }
 
 function aView(rest: Partial<QueueSnapshot> = {}): NodeSnapshot {

@@ -3,6 +3,8 @@
  * finished job leaves at once and is replaced by one new job.
  *
  * It asks its producer only while the acker asks it: when ends of jobs cannot be written, it stops taking jobs.
+ *
+ *     taking jobs ──told to leave──▶ leaving: asks for none, runs what it was given ──all of it is with the acker──▶ gone
  */
 
 import type { Trace } from '../host/host.ts'
@@ -12,10 +14,10 @@ import {
   demandDispatcher,
   producerConsumer,
   type ProducerConsumerDefinition,
-  type ProducerRef,
+  type Subscription,
 } from '../stage/index.ts'
 import type { FinishedJob } from './finished-job.ts'
-import type { ConsumerStatistics } from './consumer-statistics.ts'
+import type { ConsumerStatistics, JobConsumerRef } from './consumer-statistics.ts'
 import { JobSlot } from './job-attempt.ts'
 import type { JobExecutor } from './job-executor.ts'
 import type { Ledger } from './ledger.ts'
@@ -33,8 +35,18 @@ export interface JobConsumerOptions {
   readonly statistics: ConsumerStatistics
   readonly trace: Trace
   /** A new consumer is there: whoever takes its finished jobs may subscribe. */
-  readonly onStart: (consumer: ProducerRef<FinishedJob>) => void
+  readonly onStart: (consumer: JobConsumerRef) => void
 }
+
+/** The message that the queue may do with one consumer less. */
+export interface Leave {
+  readonly type: 'leave'
+  /** Whether that is still so when the consumer comes to it; it leaves then. */
+  readonly isMeant: () => boolean
+}
+
+/** How soon a consumer that leaves looks again whether all that it finished was taken. */
+const LOOK_AGAIN_MS = 50
 
 const NONE: readonly FinishedJob[] = []
 
@@ -42,11 +54,19 @@ const NONE: readonly FinishedJob[] = []
 export function jobConsumer(options: JobConsumerOptions): ProducerConsumerDefinition<ClaimedJob, FinishedJob> {
   const { queue, from, maxDemand, executor, ledger, statistics, trace } = options
   return producerConsumer<ClaimedJob, FinishedJob>((self) => {
-    const own = statistics.begin(self.ref)
+    const me = self.ref as JobConsumerRef // the ref of this very producer-consumer
+    const own = statistics.begin(me)
     self.ref.monitor(() => {
-      statistics.end(self.ref)
+      statistics.end(me)
       ledger.release(self.ref)
     })
+    let source: Subscription | undefined
+    let isLeaving = false
+    const leave = (): void => {
+      // What it has finished and nobody has taken yet would run again.
+      if (ledger.isHolding(self.ref)) self.infoAfter(LOOK_AGAIN_MS, 'look-again')
+      else self.stop('shutdown')
+    }
     const slot = new JobSlot(self.signal)
     const ended = (finished: FinishedJob | undefined): readonly FinishedJob[] => {
       own.ended(finished)
@@ -62,11 +82,28 @@ export function jobConsumer(options: JobConsumerOptions): ProducerConsumerDefini
       for (const job of jobs) finished.push(...(await runOne(job)))
       return finished
     }
-    options.onStart(self.ref as ProducerRef<FinishedJob>) // the ref of this very producer-consumer
+    options.onStart(me)
     return {
       // Temporary: when the producer dies, the queue's supervisor ends and restarts this stage in its turn.
       subscribeTo: [{ to: from, maxDemand, minDemand: maxDemand - 1, cancel: 'temporary' }],
       dispatcher: recordingDispatcher(demandDispatcher<FinishedJob>(), ledger, ({ job }) => job),
+      handleSubscribe(role, _options, subscription) {
+        if (role === 'producer') source = subscription
+      },
+      handleCast(message) {
+        const { isMeant } = message as Leave // only the queue's own branch casts to its consumers
+        if (isLeaving || !isMeant()) return
+        isLeaving = true
+        if (source?.isActive === true) source.cancel('shutdown')
+        else leave()
+      },
+      handleCancel(_cause, subscription) {
+        // Whatever its producer had sent by then, it has run.
+        if (isLeaving && subscription === source) leave()
+      },
+      handleInfo() {
+        if (isLeaving) leave()
+      },
       handleEvents(jobs) {
         trace.point('job-consumer.jobs', queue)
         const [job] = jobs

@@ -14,6 +14,9 @@
  * With `prefetch: 'auto'` jobs that were claimed ahead go back, last ones first, when the consumers became so slow that they
  * would wait: others may run them sooner.
  *
+ * Consumers come and leave. What one that left had asked for is demand no more; the runtime credits it to the next one that
+ * asks, without a word to the producer, so the dispatcher here keeps the books on that.
+ *
  * A restart begins with nothing: the consumers subscribe anew, and the ledger hands back what the dead producer held.
  */
 
@@ -30,7 +33,7 @@ import { recordingDispatcher } from './recording-dispatcher.ts'
 /** What a job-producer needs. */
 export interface JobProducerOptions {
   readonly queue: string
-  readonly settings: Pick<QueueSettings, 'concurrency' | 'maxDemand' | 'prefetch'>
+  readonly settings: Pick<QueueSettings, 'prefetch'>
   readonly claimer: Claimer
   readonly ledger: Ledger
   readonly host: Pick<Host, 'clock' | 'trace'>
@@ -38,9 +41,9 @@ export interface JobProducerOptions {
   readonly giveBack: (jobs: readonly ClaimedJob[]) => void
 }
 
-/** The message that it is time to look whether what is in hand gets used. */
-interface LookAtHand {
-  readonly type: 'look-at-hand'
+/** The message that it is time to look whether what is in hand gets used; or that there is demand which was credited. */
+interface Look {
+  readonly type: 'look-at-hand' | 'credited'
 }
 
 /**
@@ -55,11 +58,15 @@ const NONE: ClaimedJob[] = []
 export function jobProducer(options: JobProducerOptions): ProducerDefinition<ClaimedJob> {
   const { queue, settings, claimer, ledger, host, giveBack } = options
   const { clock, trace } = host
-  const slots = settings.concurrency * settings.maxDemand
   return producer<ClaimedJob>((self) => {
     const hand = new Mailbox<ClaimedJob>()
-    const pace = settings.prefetch === 'auto' ? new Pace(slots) : undefined
+    const pace = settings.prefetch === 'auto' ? new Pace(0) : undefined
+    /** How many jobs the consumers can hold. */
+    let slots = 0
     let openDemand = 0
+    /** Demand of consumers that left, which the runtime will not tell of again. */
+    let credit = 0
+    let left = 0
     /** Units of demand of consumers that have just come, up to one for each slot; every later one is the end of a job. */
     let joined = 0
     let asked = 0
@@ -98,7 +105,7 @@ export function jobProducer(options: JobProducerOptions): ProducerDefinition<Cla
     const lookLater = (): void => {
       if (timer !== undefined || pace === undefined || hand.length === 0) return
       takenSinceLook = 0
-      const look = (): void => self.ref.cast({ type: 'look-at-hand' } satisfies LookAtHand)
+      const look = (): void => self.ref.cast({ type: 'look-at-hand' } satisfies Look)
       timer = clock.after(LONGEST_IN_HAND_MS, look, { keepAlive: false })
     }
     const lookAtHand = (): void => {
@@ -118,6 +125,31 @@ export function jobProducer(options: JobProducerOptions): ProducerDefinition<Cla
       lookLater()
     }
 
+    const join = (demand: number): number => {
+      const joining = Math.min(slots - joined, demand)
+      joined += joining
+      return joining
+    }
+    const inner = recordingDispatcher(demandDispatcher<ClaimedJob>(), ledger, (job) => job)
+    const dispatcher: typeof inner = {
+      ...inner,
+      ask(state, subscription, count) {
+        const credited = Math.min(credit, count)
+        if (credited > 0) {
+          credit -= credited
+          openDemand += credited
+          join(credited)
+          self.ref.cast({ type: 'credited' } satisfies Look)
+        }
+        return inner.ask(state, subscription, count)
+      },
+      cancel(state, subscription) {
+        const step = inner.cancel(state, subscription)
+        left = inner.capacity(state) - inner.capacity(step.state)
+        return step
+      },
+    }
+
     self.ref.monitor(() => {
       timer?.cancel()
       ledger.release(self.ref)
@@ -125,28 +157,43 @@ export function jobProducer(options: JobProducerOptions): ProducerDefinition<Cla
     claimer.attach(queue, self.ref, () => fillUp(aheadAt(clock.monotonic())))
     fillUp(aheadAt(clock.monotonic()))
     return {
-      dispatcher: recordingDispatcher(demandDispatcher<ClaimedJob>(), ledger, (job) => job),
+      dispatcher,
       bufferSize: Infinity,
       handleDemand(demand) {
         trace.point('job-producer.demand', queue)
         openDemand += demand
-        const joining = Math.min(slots - joined, demand)
-        joined += joining
+        const joining = join(demand)
         const jobs = deliver()
         const now = clock.monotonic()
         pace?.note(now, joined - openDemand, demand - joining)
         fillUpWhenLow(now)
         return jobs
       },
+      handleSubscribe(_role, { maxDemand }) {
+        slots += maxDemand
+        pace?.resize(slots)
+      },
+      handleCancel(_cause, { options: { maxDemand } }) {
+        slots -= maxDemand
+        joined = Math.max(0, joined - maxDemand)
+        openDemand -= left
+        credit += left
+        const now = clock.monotonic()
+        pace?.resize(slots)
+        pace?.note(now, joined - openDemand, 0)
+        fillUpWhenLow(now)
+      },
       handleCast(message) {
-        const known = message as JobsClaimed | LookAtHand // only the claimer and this stage itself cast to it
+        const known = message as JobsClaimed | Look // only the claimer and this stage itself cast to it
         if (known.type === 'look-at-hand') {
           lookAtHand()
           return NONE
         }
-        trace.point('job-producer.jobs', queue)
-        received += known.jobs.length
-        for (const job of known.jobs) hand.push(job)
+        if (known.type === 'jobs') {
+          trace.point('job-producer.jobs', queue)
+          received += known.jobs.length
+          for (const job of known.jobs) hand.push(job)
+        }
         const jobs = deliver()
         const now = clock.monotonic()
         pace?.note(now, joined - openDemand, 0)

@@ -84,6 +84,12 @@ export class Ledger {
     return this.#find(job) !== undefined
   }
 
+  /** Whether any job is in the hands of `holder`. */
+  isHolding(holder: Holder): boolean {
+    for (const entry of this.#entries.values()) if (entry.holder === holder) return true
+    return false
+  }
+
   /** How long the job has been on this node, in milliseconds; 0 when it is not. */
   heldMs(job: ClaimedJob): number {
     const entry = this.#entries.get(job.id)

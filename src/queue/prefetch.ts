@@ -29,8 +29,8 @@ const FEWEST_ENDS = 16
 
 /** The pace of the consumers of one queue, and what they will need of jobs. */
 export class Pace {
-  readonly #slots: number
-  readonly #fewestEnds: number
+  #slots = 0
+  #fewestEnds = FEWEST_ENDS
   /** Time for which slots were taken, for the ends that are remembered. */
   #takenMs = 0
   #ends = 0
@@ -39,6 +39,11 @@ export class Pace {
 
   /** @param slots How many jobs the consumers can hold together. */
   constructor(slots: number) {
+    this.resize(slots)
+  }
+
+  /** Consumers came or left: they can hold so many jobs now. */
+  resize(slots: number): void {
     this.#slots = slots
     // Jobs that began together also end together, and then say nothing of the time between.
     this.#fewestEnds = Math.max(FEWEST_ENDS, 2 * slots)

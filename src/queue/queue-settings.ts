@@ -1,5 +1,6 @@
 /** The settings of a queue on this node. */
 
+import type { ScaleBounds } from '../store/store.ts'
 import type { QueueBreaker } from './breaker-verdict.ts'
 
 /** How long ended jobs are kept, in milliseconds; 0 keeps none. */
@@ -12,8 +13,8 @@ export interface KeepSettings {
 
 /** The settings of a queue, checked and complete. */
 export interface QueueSettings {
-  /** How many consumers run its jobs on one node. */
-  readonly concurrency: number
+  /** Between how many and how many consumers run its jobs on one node. */
+  readonly concurrency: ScaleBounds
   /** How many jobs a consumer may hold. */
   readonly maxDemand: number
   /** How many jobs the producer claims ahead of demand; `auto` follows their pace. */
@@ -32,7 +33,7 @@ const HOUR_MS = 3_600_000
 
 /** A queue of which the configuration says nothing. */
 export const DEFAULT_QUEUE: QueueSettings = {
-  concurrency: 10,
+  concurrency: { min: 10, max: 10 },
   maxDemand: 1,
   prefetch: 'auto',
   timeoutMs: 15 * 60_000,

@@ -3,7 +3,7 @@
  *
  *     queue (restForOne)
  *       ├─ producer                      a crash here restarts everything below it
- *       ├─ consumers (oneForOne)
+ *       ├─ consumers (oneForOne)         their number changes while they run: see queue-branch.ts
  *       │    ├─ consumer 1               a crash here restarts this one; its job goes back to the store
  *       │    └─ … consumer n
  *       └─ acker                         a crash here restarts it alone; consumers keep what they finished
@@ -13,16 +13,10 @@
  */
 
 import type { Host } from '../host/host.ts'
-import {
-  supervisor,
-  type ConsumerRef,
-  type ProducerRef,
-  type SupervisorDefinition,
-  type System,
-} from '../stage/index.ts'
+import { supervisor, type ChildSpec, type ConsumerRef, type SupervisorDefinition, type System } from '../stage/index.ts'
 import type { AckWriter } from './ack-writer.ts'
 import type { Claimer } from './claimer.ts'
-import type { ConsumerStatistics } from './consumer-statistics.ts'
+import type { ConsumerStatistics, JobConsumerRef } from './consumer-statistics.ts'
 import type { FinishedJob } from './finished-job.ts'
 import { jobAcker, type ConsumerStarted } from './job-acker.ts'
 import { jobConsumer } from './job-consumer.ts'
@@ -41,39 +35,52 @@ export interface QueueServices {
   readonly executor: JobExecutor
 }
 
-/** Builds the branch of a queue. */
-export function queueSupervisor(
-  queue: string,
-  settings: QueueSettings,
-  services: QueueServices,
-  statistics: ConsumerStatistics,
-): SupervisorDefinition {
-  const { host, system, claimer, ackWriter, ledger, executor } = services
-  const { trace } = host
-  const producerName = `${queue}/producer`
-  const ackerName = `${queue}/acker`
-  const consumerNames = Array.from({ length: settings.concurrency }, (_, index) => `${queue}/consumer-${index + 1}`)
+/** What describes a branch. */
+export interface QueueBranchParts {
+  readonly queue: string
+  readonly settings: QueueSettings
+  /** How many consumers to begin with. */
+  readonly consumers: number
+  readonly services: QueueServices
+  readonly statistics: ConsumerStatistics
+}
 
-  const consumerOf = (name: string): ProducerRef<FinishedJob> | undefined =>
-    system.whereis(name) as ProducerRef<FinishedJob> | undefined // only consumers of this queue have these names
-  const onStart = (consumer: ProducerRef<FinishedJob>): void => {
-    system.whereis(ackerName)?.cast({ type: 'consumer-started', consumer } satisfies ConsumerStarted)
+/** The name of the supervisor of a queue's consumers. */
+export function consumersName(queue: string): string {
+  return `${queue}/consumers`
+}
+
+/** The spec of one consumer, of whichever number. One that leaves in order is not started again. */
+export function consumerSpec({ queue, settings, services, statistics }: QueueBranchParts, number: number): ChildSpec {
+  const { host, system, ledger, executor } = services
+  const onStart = (consumer: JobConsumerRef): void => {
+    system.whereis(`${queue}/acker`)?.cast({ type: 'consumer-started', consumer } satisfies ConsumerStarted)
   }
-  const subscribe = (acker: ConsumerRef<FinishedJob>, to: ProducerRef<FinishedJob>, maxDemand: number): void => {
+  return {
+    id: `consumer-${number}`,
+    name: `${queue}/consumer-${number}`,
+    restart: 'transient',
+    start: jobConsumer({
+      queue,
+      from: `${queue}/producer`,
+      maxDemand: settings.maxDemand,
+      executor,
+      ledger,
+      statistics,
+      trace: host.trace,
+      onStart,
+    }),
+  }
+}
+
+/** Builds the branch of a queue. */
+export function queueSupervisor(parts: QueueBranchParts): SupervisorDefinition {
+  const { queue, settings, consumers, services, statistics } = parts
+  const { host, system, claimer, ackWriter, ledger } = services
+  const subscribe = (acker: ConsumerRef<FinishedJob>, to: JobConsumerRef, maxDemand: number): void => {
     // A consumer that died since is reported again when its successor starts.
     system.subscribe(acker, { to, maxDemand, cancel: 'temporary' }, { async: true }).catch(() => {})
   }
-
-  const consumer = jobConsumer({
-    queue,
-    from: producerName,
-    maxDemand: settings.maxDemand,
-    executor,
-    ledger,
-    statistics,
-    trace,
-    onStart,
-  })
   return supervisor({
     strategy: 'restForOne',
     maxRestarts: 5,
@@ -81,7 +88,7 @@ export function queueSupervisor(
     children: [
       {
         id: 'producer',
-        name: producerName,
+        name: `${queue}/producer`,
         start: jobProducer({
           queue,
           settings,
@@ -93,23 +100,24 @@ export function queueSupervisor(
       },
       {
         id: 'consumers',
+        name: consumersName(queue),
         start: supervisor({
           strategy: 'oneForOne',
-          maxRestarts: 5 + settings.concurrency,
+          maxRestarts: 5 + settings.concurrency.max,
           maxSeconds: 5,
-          children: consumerNames.map((name, index) => ({ id: `consumer-${index + 1}`, name, start: consumer })),
+          children: Array.from({ length: consumers }, (_, index) => consumerSpec(parts, index + 1)),
         }),
       },
       {
         id: 'acker',
-        name: ackerName,
+        name: `${queue}/acker`,
         start: jobAcker({
           queue,
           maxDemand: 2 * settings.maxDemand,
           ackWriter,
           ledger,
-          trace,
-          consumers: () => consumerNames.flatMap((name) => consumerOf(name) ?? []),
+          trace: host.trace,
+          consumers: () => statistics.refs(),
           subscribe,
         }),
       },

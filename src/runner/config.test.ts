@@ -23,7 +23,8 @@ describe('readConfig', () => {
     const { database, queues, settingsOf, keepPolicies } = readConfig({ jobs })
     expect(database).toEqual({ type: 'sqlite', url: 'sqlite:./millrace.db', durability: 'disk', mayMigrate: true })
     expect(queues).toEqual(['default'])
-    expect(settingsOf('default')).toMatchObject({ concurrency: 10, maxDemand: 1, prefetch: 'auto', timeoutMs: 900_000 })
+    const concurrency = { min: 10, max: 10 }
+    expect(settingsOf('default')).toMatchObject({ concurrency, maxDemand: 1, prefetch: 'auto', timeoutMs: 900_000 })
     const day = 86_400_000
     expect(keepPolicies).toEqual([{ queue: null, completedMs: day, cancelledMs: day, failedMs: 30 * day }])
   })
@@ -59,7 +60,6 @@ describe('readConfig', () => {
     [{ cron: {} }],
     [{ queues: { ml: { isolate: 'thread' } } }],
     [{ queues: { ml: { memory: '512mb' } } }],
-    [{ queues: { api: { concurrency: { min: 1, max: 2 } } } }],
     [{ queues: { api: { globalConcurrency: 1 } } }],
     [{ queues: { api: { perKey: { concurrency: 1 } } } }],
     [{ queues: { api: { rateLimit: { limit: 1, per: '1s' } } } }],
@@ -107,6 +107,27 @@ describe('readConfig', () => {
   it('takes one duration of keep for all that completed or were cancelled, never for dead letters', () => {
     const { settingsOf } = readConfig({ jobs, queues: { mail: { keep: '0s' } } })
     expect(settingsOf('mail').keep).toEqual({ completedMs: 0, cancelledMs: 0, failedMs: 30 * 86_400_000 })
+  })
+
+  it('takes a number or a range as concurrency', () => {
+    const { settingsOf } = readConfig({
+      jobs,
+      queues: { a: { concurrency: 5 }, b: { concurrency: { min: 2, max: 50 } } },
+    })
+    expect(settingsOf('a').concurrency).toEqual({ min: 5, max: 5 })
+    expect(settingsOf('b').concurrency).toEqual({ min: 2, max: 50 })
+  })
+
+  it.each([
+    [{ min: 0, max: 5 }, 'from 1 to 10000'],
+    [{ min: 3, max: 2 }, 'min must not be above max'],
+    [{ min: 3 }, '"max" of concurrency of queue "mail" is missing'],
+    [{ min: 1, max: 20_000 }, 'from 1 to 10000'],
+    [{ min: 1, max: 2, mox: 3 }, 'unknown option "mox"'],
+    [[1, 2], 'must be an object'],
+    ['5', 'option "concurrency" of queue "mail" is string'],
+  ])('refuses %j as concurrency', (concurrency, word) => {
+    expect(problemsOf({ jobs, queues: { mail: { concurrency } } }).join('\n')).toContain(word)
   })
 
   it.each([[undefined], [null], [7], ['x'], [[]]])('refuses %s as options', (options) => {

@@ -14,6 +14,7 @@ import type { PoolLike } from '../store/postgres/postgres-address.ts'
 import { readBreaker, type BreakerOptions } from './breaker-options.ts'
 import { readDatabase, type DatabaseSettings } from './database.ts'
 import { deadLetter, type DeadLetter } from './job-view.ts'
+import { readConcurrency, type ConcurrencyOption } from './scale-options.ts'
 
 /** How long ended jobs of a queue are kept: one duration for all that completed or were cancelled, or one for each kind. */
 export type KeepOption =
@@ -29,8 +30,11 @@ export type KeepOption =
 
 /** How the jobs of a queue are run by each process that serves it. */
 export interface QueueOptions {
-  /** How many of its jobs run at the same time in one process: 1 to 10,000. Default: 10. */
-  readonly concurrency?: number | undefined
+  /**
+   * How many of its jobs run at the same time in one process: 1 to 10,000, or as many as the load asks for between
+   * `{ min, max }`. Default: 10. `runner.scale()` changes it on all processes.
+   */
+  readonly concurrency?: ConcurrencyOption | undefined
   /** How many jobs a consumer may hold, the one that runs included: 1 to 10,000. Default: 1, so no job waits behind another. */
   readonly maxDemand?: number | undefined
   /**
@@ -232,11 +236,9 @@ function readQueue(queue: string, value: unknown, problems: string[], later: str
   const of = `queue "${queue}"`
   const reader = optionReader({ value, of, names: [...QUEUE_NAMES, ...LATER_QUEUE_NAMES], problems })
   for (const name of LATER_QUEUE_NAMES) if (reader.get(name) !== undefined) later.push(`option "${name}" of ${of}`)
-  const isRange = typeof reader.get('concurrency') === 'object' && reader.get('concurrency') !== null
-  if (isRange) later.push(`a range as option "concurrency" of ${of}`)
   const isAuto = reader.get('prefetch') === 'auto'
   return Object.freeze({
-    concurrency: (isRange ? undefined : reader.integer('concurrency', 1, MOST)) ?? DEFAULT_QUEUE.concurrency,
+    concurrency: readConcurrency(reader.get('concurrency'), of, problems) ?? DEFAULT_QUEUE.concurrency,
     maxDemand: reader.integer('maxDemand', 1, MOST) ?? DEFAULT_QUEUE.maxDemand,
     prefetch: isAuto ? 'auto' : (reader.integer('prefetch', 0, MOST) ?? DEFAULT_QUEUE.prefetch),
     timeoutMs: reader.duration('timeout', { isZeroAllowed: false }) ?? DEFAULT_QUEUE.timeoutMs,

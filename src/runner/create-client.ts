@@ -28,7 +28,7 @@ export function createClient<Of extends AnyRunner = Runner<UntypedJobs>>(
     store,
     bus: new Bus<RunnerEvents>(host.logger, CHANNEL_PREFIX),
     resolve: (target) => published.resolve(target),
-    concurrencyOf: () => 0,
+    concurrencyOf: () => null,
     worker: () => undefined,
     remark: databaseRemark(database),
   })

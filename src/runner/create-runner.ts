@@ -9,7 +9,6 @@
 import { nodeHost, type Host } from '../host/host.ts'
 import { parseDuration } from '../job/duration.ts'
 import { jobError, listProblems } from '../job/errors.ts'
-import { notAvailableError } from '../job/not-available.ts'
 import { optionReader, queueNameProblem } from '../job/option-reader.ts'
 import type { JobModules } from '../job/typed-jobs.ts'
 import { MetricsRecorder } from '../metrics/metrics-recorder.ts'
@@ -175,6 +174,8 @@ export class JobRunner {
       enqueue: ((fn, args, options) => this.enqueue(fn, args, options)) as WorkerNodeEnqueue,
       onEnded: (finished, answer) => this.#ended(finished, answer),
       onFenced: (reason) => void this.#rejoin(worker, reason),
+      // A stop that fails has told so; nobody waits for this one.
+      onStopOrder: () => void this.stop().catch((error: unknown) => bus.send('store:error', { error })),
       stuckLimit: config.stuckLimit,
       onDeadLetter: config.onDeadLetter,
     })
@@ -309,6 +310,22 @@ export class JobRunner {
     return this.#access.errors(filter)
   }
 
+  scale(...args: Parameters<JobAccess['scale']>): Promise<void> {
+    return this.#access.scale(...args)
+  }
+
+  nodes(filter?: unknown): ReturnType<JobAccess['nodes']> {
+    return this.#access.nodes(filter)
+  }
+
+  orderNode(...args: Parameters<JobAccess['orderNode']>): Promise<boolean> {
+    return this.#access.orderNode(...args)
+  }
+
+  wantedReplicas(): ReturnType<JobAccess['wantedReplicas']> {
+    return this.#access.wantedReplicas()
+  }
+
   on<Name extends keyof RunnerEvents>(name: Name, listener: (payload: RunnerEvents[Name]) => void): () => void {
     return this.#access.on(name, listener)
   }
@@ -342,14 +359,6 @@ export class JobRunner {
       if (findings.some(({ level }) => level === 'problem')) return findings
       throw error
     }
-  }
-
-  scale(): never {
-    throw notAvailableError('scale()')
-  }
-
-  nodes(): never {
-    throw notAvailableError('nodes()')
   }
 }
 

@@ -15,11 +15,13 @@ function aQueue(rest: Partial<QueueRecord> = {}): QueueRecord {
   return {
     name: 'default',
     depth: 0,
+    parked: 0,
     scheduled: 0,
     running: 0,
     oldestAgeMs: null,
     endedLastMinute: 0,
     isPaused: false,
+    scale: null,
     ...rest,
   }
 }

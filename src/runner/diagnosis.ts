@@ -1,7 +1,8 @@
 /** What is wrong with the workers of a database: a pure judgement over what the store knows of its nodes and queues. */
 
-import { isCertainlyGone, type Processes } from '../host/processes.ts'
+import type { Processes } from '../host/processes.ts'
 import type { Finding, NodeRecord, QueueRecord } from '../store/store.ts'
+import { isSilent } from './node-view.ts'
 
 /** What the judgement is made from. */
 export interface WorkerFacts {
@@ -11,18 +12,14 @@ export interface WorkerFacts {
   readonly processes: Processes
 }
 
-/** From this silence on a node is taken for dead. */
-const SILENT_MS = 10_000
-
 /** How many nodes or queues a sentence names. */
 const MOST_NAMED = 5
 
 /** Judges nodes and queues. */
 export function diagnoseWorkers({ nodes, queues, processes }: WorkerFacts): readonly Finding[] {
-  const isSilent = (node: NodeRecord): boolean => node.beatAgeMs >= SILENT_MS || isCertainlyGone(node, processes)
   const dead = nodes.filter(({ isDead }) => isDead)
-  const silent = nodes.filter((node) => !node.isDead && isSilent(node))
-  const alive = nodes.filter((node) => !node.isDead && !isSilent(node))
+  const silent = nodes.filter((node) => !node.isDead && isSilent(node, processes))
+  const alive = nodes.filter((node) => !node.isDead && !isSilent(node, processes))
   return [...nodeFindings({ alive, dead, silent }), ...queueFindings(queues, alive)]
 }
 

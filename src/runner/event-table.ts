@@ -9,7 +9,7 @@ import type { RunnerEvents } from './events.ts'
 
 /** A number of a payload that is worth adding up, averaging or drawing. */
 export interface Measurement {
-  readonly unit: 'ms' | 'jobs' | 'handlers' | 'calls'
+  readonly unit: 'ms' | 'jobs' | 'handlers' | 'calls' | 'consumers'
   readonly means: string
 }
 
@@ -133,6 +133,19 @@ const TABLE = {
     },
     metadata: { queue: 'its name' },
   },
+  'queue:scale': {
+    when: 'The autoscaler of this process gave a queue another number of consumers, or wanted to and could not: the two are the same then.',
+    measurements: {
+      from: { unit: 'consumers', means: 'how many there were' },
+      to: { unit: 'consumers', means: 'how many there are to be' },
+    },
+    metadata: {
+      queue: 'its name',
+      at: 'when, in milliseconds since 1970 by the clock of this machine',
+      reason: '`bounds`, `waiting`, `at-max`, `idle`, `loop-late`, `no-figures` or `steady`',
+      detail: 'the reason as a sentence, with its figures',
+    },
+  },
   'queue:crash': {
     when: 'The stages of a queue crashed too often, and start anew after a while.',
     measurements: { againInMs: ms('until they start') },
@@ -160,6 +173,11 @@ const TABLE = {
     when: 'As many handlers are stuck as `stuckLimit` says: it is time for a new process. Sent once.',
     measurements: { stuck: { unit: 'handlers', means: 'how many' } },
     metadata: NODE,
+  },
+  'node:order': {
+    when: 'An operator wants this node to begin no more jobs, to end, or to go on; it does so from now on.',
+    measurements: {},
+    metadata: { ...NODE, wanted: '`quiet`, `stop`, or null to go on' },
   },
   'node:rescue': {
     when: 'This node found a dead one and freed its jobs.',

@@ -2,6 +2,7 @@
 
 import type { ErrorRecord } from '../job/job.ts'
 import type { NoticeEvent } from '../maintenance/dead-notifier.ts'
+import type { ScaleDecision } from '../queue/autoscaling.ts'
 
 /** What every event about one attempt carries. */
 export interface AttemptEvent {
@@ -86,6 +87,11 @@ export interface RunnerEvents {
     readonly reason: 'interrupted' | 'lease-lost'
   }
   'queue:depth': QueueDepthEvent
+  /**
+   * The autoscaler of this process gave a queue another number of consumers (`from`, `to`), or wanted to and could not: the two
+   * are the same then. `detail` is the reason in words.
+   */
+  'queue:scale': { readonly queue: string } & ScaleDecision
   /** The stages of a queue crashed too often; they start anew in `againInMs` milliseconds. */
   'queue:crash': { readonly queue: string; readonly reason: unknown; readonly againInMs: number }
   /** A handler goes on although its signal fired and its grace is over. Its slot is free; `stuck` such handlers go on now. */
@@ -106,6 +112,8 @@ export interface RunnerEvents {
   'node:fenced': { readonly node: string; readonly reason: 'declared-dead' | 'unconfirmed' }
   /** As many handlers are stuck as `stuckLimit` says: it is time to stop, and to start a new process. Sent once. */
   'node:stuck': { readonly node: string; readonly stuck: number }
+  /** An operator wants this node to begin no more jobs (`quiet`) or to end (`stop`); null: to go on. It does so from now on. */
+  'node:order': { readonly node: string; readonly wanted: 'quiet' | 'stop' | null }
   /** This node found a dead one and freed its jobs. */
   'node:rescue': {
     readonly node: string

@@ -6,15 +6,18 @@
  */
 
 import type { Host } from '../host/host.ts'
+import { isUuid } from '../host/uuid.ts'
 import type { LogRecord } from '../host/logger.ts'
 import type { EnqueueOptions } from '../job/enqueue-options.ts'
-import { jobError } from '../job/errors.ts'
+import { jobError, listProblems } from '../job/errors.ts'
 import type { JobHandle, ResultOptions } from '../job/job-handle.ts'
-import { queueNameProblem } from '../job/option-reader.ts'
+import { optionReader, queueNameProblem } from '../job/option-reader.ts'
 import type { JobFunction } from '../job/typed-jobs.ts'
 import { Endings, type KnownEnding } from '../queue/endings.ts'
 import { explainJob } from '../queue/explain.ts'
-import type { BulkAnswer, JobTarget as StoreTarget, Order, QueueChange, Store } from '../store/store.ts'
+import { DEFAULT_QUEUE } from '../queue/queue-settings.ts'
+import { wantedReplicas } from '../queue/wanted-replicas.ts'
+import type { BulkAnswer, JobTarget as StoreTarget, Order, QueueChange, ScaleBounds, Store } from '../store/store.ts'
 import type { Bus } from '../telemetry/bus.ts'
 import { breakerAccess, type Breakers } from './breaker-access.ts'
 import { DeadLetterAccess } from './dead-letters.ts'
@@ -23,11 +26,13 @@ import { runnerError } from './errors.ts'
 import type { RunnerEvents } from './events.ts'
 import { readListOptions, readTarget, storedId } from './filters.ts'
 import { jobInfo, jobSummary, type ErrorGroup, type JobInfo } from './job-view.ts'
+import { isSilent, nodeInfo, type NodeInfo } from './node-view.ts'
 import { auditEntry, readAuditOptions, readOrder } from './operators.ts'
 import type { AuditEntry, AuditOptions, OperatorOptions } from './operators.ts'
 import { readMetrics, type Metrics } from './metrics-view.ts'
 import { awaitResult } from './result.ts'
 import type { JobFilterOptions, JobList, QueueInfo, SkippedJob } from './runner.ts'
+import { concurrencyOption, readConcurrency } from './scale-options.ts'
 
 /** What job access needs. */
 export interface JobAccessOptions {
@@ -37,8 +42,8 @@ export interface JobAccessOptions {
   readonly bus: Bus<RunnerEvents>
   readonly resolve: EnqueuerOptions['resolve']
   readonly onAnswered?: EnqueuerOptions['onAnswered']
-  /** How many jobs of a queue this process would run at the same time. */
-  readonly concurrencyOf: (queue: string) => number
+  /** Between how many and how many jobs of a queue this process would run at the same time; null for one that runs none. */
+  readonly concurrencyOf: (queue: string) => ScaleBounds | null
   /** The worker of this process, while there is one. */
   readonly worker: () => LocalWorker | undefined
   /** Logged at the first use. */
@@ -53,9 +58,14 @@ export interface LocalWorker {
   wake(): void
   /** A job was cancelled. */
   stopJob(id: string): void
+  /** Something was stored that is an order to nodes. */
+  ordersChanged(): void
 }
 
 const BULK_SIZE = 500
+
+/** How long nodes show themselves more often after somebody watched. */
+const WATCH_MS = 10_000
 
 /** See the head of this file. One per runner or client. */
 export class JobAccess {
@@ -262,6 +272,49 @@ export class JobAccess {
     return (await this.#store.readAudit(readAuditOptions(options))).map(auditEntry)
   }
 
+  async scale(queue: string, range: unknown, options?: OperatorOptions): Promise<void> {
+    this.assertOpen()
+    const problems: string[] = []
+    const problem = queueNameProblem(queue, 'the name of the queue')
+    if (problem !== undefined) problems.push(problem)
+    const scale = range === null ? null : (readConcurrency(range, `queue "${queue}"`, problems) ?? null)
+    if (range === undefined) problems.push('scale takes a number, { min, max }, or null for what is configured')
+    if (problems.length > 0) throw jobError('ERR_BAD_OPTIONS', listProblems('scale', problems))
+    await this.#store.changeQueue(queue, { scale }, readOrder(this.#host, 'scale', options))
+    this.#options.worker()?.ordersChanged()
+  }
+
+  async nodes(filter: unknown = {}): Promise<readonly NodeInfo[]> {
+    this.assertOpen()
+    const { queue, isWatched } = readNodesFilter(filter)
+    if (isWatched) {
+      await this.#store.watchNodes(WATCH_MS)
+      this.#options.worker()?.ordersChanged()
+    }
+    const nodes = await this.#store.readNodes()
+    return nodes
+      .filter((node) => queue === undefined || node.queues.includes(queue))
+      .map((node) => nodeInfo(node, this.#host.processes, queue))
+  }
+
+  async orderNode(id: unknown, wanted: unknown, options?: OperatorOptions): Promise<boolean> {
+    this.assertOpen()
+    if (wanted !== 'quiet' && wanted !== 'stop' && wanted !== null) {
+      throw jobError('ERR_BAD_OPTIONS', `a node can be ordered "quiet", "stop" or null, not ${JSON.stringify(wanted)}`)
+    }
+    const order = readOrder(this.#host, 'orderNode', options)
+    // Ids of nodes are UUIDs; nothing else is the id of one.
+    if (typeof id !== 'string' || !isUuid(id)) return false
+    const isDone = await this.#store.orderNode(id.toLowerCase(), wanted, order)
+    this.#options.worker()?.ordersChanged()
+    return isDone
+  }
+
+  async wantedReplicas(): Promise<Readonly<Record<string, number>>> {
+    const queues = await this.queues()
+    return Object.fromEntries(queues.map(({ name, wantedReplicas: wanted }) => [name, wanted]))
+  }
+
   async wake(): Promise<void> {
     this.assertOpen()
     this.#options.worker()?.wake()
@@ -275,13 +328,34 @@ export class JobAccess {
 
   async queues(): Promise<readonly QueueInfo[]> {
     this.assertOpen()
-    const records = await this.#store.readQueues()
-    return records.map(({ endedLastMinute, isPaused, ...rest }) => ({
-      ...rest,
-      rate: endedLastMinute / 60,
-      paused: isPaused,
-      concurrency: this.#options.concurrencyOf(rest.name),
-    }))
+    const [records, nodes] = await Promise.all([this.#store.readQueues(), this.#store.readNodes()])
+    const alive = nodes.filter((node) => !node.isDead && !isSilent(node, this.#host.processes))
+    return records.map(({ endedLastMinute, isPaused, parked, scale, ...rest }) => {
+      const own = this.#options.concurrencyOf(rest.name)
+      const bounds = scale ?? own
+      const shown = alive.flatMap(({ snapshot }) => snapshot?.queues.filter(({ queue }) => queue === rest.name) ?? [])
+      const mosts = shown.map(({ concurrency, bounds: there }) => there?.max ?? concurrency)
+      const endedPerSecond = endedLastMinute / 60
+      return {
+        ...rest,
+        rate: endedPerSecond,
+        paused: isPaused,
+        concurrency: own === null || bounds === null ? 0 : concurrencyOption(bounds),
+        scaled: scale === null ? null : concurrencyOption(scale),
+        wantedReplicas: wantedReplicas({
+          depth: rest.depth,
+          parked,
+          running: rest.running,
+          endedPerSecond,
+          isPaused,
+          slotsPerReplica: Math.max(
+            1,
+            ...mosts,
+            mosts.length === 0 ? (bounds?.max ?? DEFAULT_QUEUE.concurrency.max) : 1,
+          ),
+        }),
+      }
+    })
   }
 
   async errors(filter?: unknown): Promise<readonly ErrorGroup[]> {
@@ -291,4 +365,14 @@ export class JobAccess {
   on<Name extends keyof RunnerEvents>(name: Name, listener: (payload: RunnerEvents[Name]) => void): () => void {
     return this.#options.bus.on(name, listener)
   }
+}
+
+function readNodesFilter(filter: unknown): { readonly queue: string | undefined; readonly isWatched: boolean } {
+  const problems: string[] = []
+  const reader = optionReader({ value: filter, of: 'nodes', names: ['queue', 'watch'], problems })
+  const queue = reader.queue('queue')
+  const watch = reader.get('watch')
+  if (watch !== undefined && typeof watch !== 'boolean') problems.push('option "watch" of nodes must be true or false')
+  if (problems.length > 0) throw jobError('ERR_BAD_OPTIONS', listProblems('nodes', problems))
+  return { queue, isWatched: watch === true }
 }

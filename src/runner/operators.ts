@@ -30,7 +30,7 @@ export interface AuditEntry {
   readonly by: string
   readonly action: AuditAction
   readonly queue: string | null
-  /** What it was about: `{ ids }`, `{ filter }`, a breaker, or settings. */
+  /** What it was about: `{ ids }`, `{ filter }`, a breaker, settings, or `{ node, host, pid }`. */
   readonly target: Readonly<Record<string, unknown>>
   /** How many jobs it changed; null where it is not about jobs. */
   readonly jobs: number | null

@@ -20,6 +20,8 @@ import type { Listener } from '../telemetry/bus.ts'
 import type { Breakers } from './breaker-access.ts'
 import type { RunnerEvents } from './events.ts'
 import type { DeadLetter, ErrorGroup, JobInfo, JobSummary } from './job-view.ts'
+import type { NodeInfo } from './node-view.ts'
+import type { ConcurrencyOption } from './scale-options.ts'
 import type { AuditEntry, AuditOptions, OperatorOptions } from './operators.ts'
 import type { Metrics, MetricsOptions } from './metrics-view.ts'
 import type { ReliabilityCounters } from './reliability-counters.ts'
@@ -75,8 +77,26 @@ export interface QueueInfo {
   /** Jobs ended per second over the last minute. */
   readonly rate: number
   readonly paused: boolean
-  /** How many of its jobs this process would run at the same time; 0 for a client. */
-  readonly concurrency: number
+  /** How many of its jobs this process would run at the same time: a number, or the range in which that is; 0 for a client. */
+  readonly concurrency: ConcurrencyOption
+  /** What {@link JobAdministration.scale} has stored; null where each process does as it is configured. */
+  readonly scaled: ConcurrencyOption | null
+  /**
+   * How many processes the queue could use: enough to work off within half a minute what waits, at the pace of the last minute.
+   * 0 with nothing to do. For scalers outside; see the guide on autoscaling for the rule.
+   */
+  readonly wantedReplicas: number
+}
+
+/** Which nodes `nodes` is asked for. */
+export interface NodesFilter {
+  /** Only nodes that serve this queue, and of them only what has to do with it. */
+  readonly queue?: string | undefined
+  /**
+   * Whether all nodes should write their picture of themselves every second, with their stages, for the next ten seconds: for
+   * who asks again and again. A node knows within a second or three. Default: false, they write it with their beat.
+   */
+  readonly watch?: boolean | undefined
 }
 
 /** Options of `start`. */
@@ -200,7 +220,23 @@ export interface JobAdministration extends AsyncDisposable {
   resume(queue: string, options?: OperatorOptions): Promise<void>
   /** What operators did in the last 90 days, newest first: who paused what, and when, and why. */
   audit(options?: AuditOptions): Promise<readonly AuditEntry[]>
+  /**
+   * How many jobs of the queue run at the same time in each process, instead of what is configured there: a number, a range in
+   * which that follows the load, or null for what is configured. Stored, so it survives restarts; every process does it within
+   * a few seconds. Running jobs go on, whatever it is.
+   */
+  scale(queue: string, range: ConcurrencyOption | null, options?: OperatorOptions): Promise<void>
   queues(): Promise<readonly QueueInfo[]>
+  /** {@link QueueInfo.wantedReplicas} by queue. */
+  wantedReplicas(): Promise<Readonly<Record<string, number>>>
+  /** All processes that run jobs, oldest first; dead ones are shown for an hour. */
+  nodes(filter?: NodesFilter): Promise<readonly NodeInfo[]>
+  /**
+   * Tells a node to begin no more jobs (`quiet`), to end in order, as by `stop()` (`stop`), or, with null, to go on after it was
+   * told to be quiet. Stored, and done within a few seconds: `nodes()` shows whether it is. Answers false when there is no such
+   * node.
+   */
+  orderNode(id: string, wanted: 'quiet' | 'stop' | null, options?: OperatorOptions): Promise<boolean>
   /**
    * Every attempt that failed, whether its job was tried again or not, by job name and fingerprint, the group that grew last
    * first; at most 1,000 groups. An attempt counts as long as the record of its job is kept.
@@ -287,9 +323,6 @@ export interface Runner<Jobs extends JobModules = JobModules> extends JobAdminis
    */
   diagnose(options?: DiagnoseOptions): Promise<readonly Finding[]>
   /** Planned; throws `ERR_NOT_AVAILABLE`. */
-  scale(queue: string, range: { readonly min: number; readonly max: number }): never
-  /** Planned; throws `ERR_NOT_AVAILABLE`. */
-  nodes(filter?: { readonly queue?: string | undefined }): never
 }
 
 /** Any runner, whatever its jobs. */

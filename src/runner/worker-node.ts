@@ -13,7 +13,9 @@
  *     claimer ⇄ store            one claim for the demand of all queues
  *     queue branches             the stages; each queue supervised by itself
  *     ack writer ⇄ store         ends of attempts, and jobs handed back
- *     orders ⇄ store             once a second, when idle every three: the node's picture of itself goes out; jobs to stop come in
+ *     orders ⇄ store             once a second, when idle every three: the node's picture of itself goes out; jobs to stop, bounds
+ *                                of queues, and what operators want of the node come in
+ *     autoscaling                decides how many consumers each queue has here
  *     rescuer, pruner ⇄ store    upkeep that any node may do
  *     dead-notifier ⇄ store      tells somebody of dead letters, whichever node they died on
  *
@@ -32,6 +34,7 @@ import { DeadNotifier } from '../maintenance/dead-notifier.ts'
 import { Pruner } from '../maintenance/pruner.ts'
 import { LEASE_MS, Rescuer } from '../maintenance/rescuer.ts'
 import { AckWriter } from '../queue/ack-writer.ts'
+import { Autoscaling, type Scaling } from '../queue/autoscaling.ts'
 import { BreakerMeter } from '../queue/breaker-meter.ts'
 import { breakerIdOf } from '../queue/breaker-verdict.ts'
 import { BreakerWatch } from '../queue/breaker-watch.ts'
@@ -44,7 +47,7 @@ import { QueueBranch } from '../queue/queue-branch.ts'
 import type { QueueSettings } from '../queue/queue-settings.ts'
 import { RunningJobs, type RunningJob } from '../queue/running-jobs.ts'
 import { System, type SystemSnapshot } from '../stage/index.ts'
-import type { Blame, JobDetails, KeepPolicy, NodeSnapshot, Store } from '../store/store.ts'
+import type { Blame, JobDetails, KeepPolicy, NodeOrders, NodeSnapshot, NodeWish, Store } from '../store/store.ts'
 import type { Bus } from '../telemetry/bus.ts'
 import { announceBreaker } from './breaker-events.ts'
 import { publishedJobs } from './published-jobs.ts'
@@ -73,6 +76,8 @@ export interface WorkerNodeOptions {
   ) => void
   /** The leases of this node are gone, or may be gone. */
   readonly onFenced: (reason: FenceReason) => void
+  /** An operator wants this node to end. */
+  readonly onStopOrder: () => void
   /** How many stuck handlers are too many. */
   readonly stuckLimit: number
   /** Tells somebody of a dead letter; absent where nobody is told. */
@@ -94,6 +99,8 @@ export interface NodeInspection extends SystemSnapshot {
   readonly outbox: number
   /** Per queue: what its consumers asked for and did not get yet. */
   readonly demand: Readonly<Record<string, number>>
+  /** Per queue: how many consumers it has and why. */
+  readonly scaling: Readonly<Record<string, Scaling>>
 }
 
 const BEAT_MS = 3_000
@@ -127,6 +134,7 @@ export class WorkerNode {
   readonly #running: RunningJobs
   readonly #executor: JobExecutor
   readonly #claimer: Claimer
+  readonly #scaling: Autoscaling
   readonly #rescuer: Rescuer
   readonly #pruner: Pruner
   readonly #meter: BreakerMeter
@@ -141,6 +149,11 @@ export class WorkerNode {
   #isIdle = false
   #ordersUnderWay: Promise<void> = Promise.resolve()
   #queuesReadAt = -Infinity
+  /** When the store was last heard of. */
+  #ordersAt = -Infinity
+  /** The wish of an operator that is followed. */
+  #obeys: NodeWish | null = null
+  #isWatched = false
   #loopLagMs = 0
   /** How far the wall clock is ahead of the monotonic one. */
   #clockOffset: number
@@ -205,6 +218,7 @@ export class WorkerNode {
       giveBack,
       onStart: ({ id, name, queue, attempt }, waitMs) => {
         if (this.#isIdle) this.#exchangeOrdersIn(ORDERS_EVERY_MS)
+        this.#scaling.noteWait(queue, waitMs)
         if (bus.hasListeners('job:start')) bus.send('job:start', { id, name, queue, attempt, waitMs })
       },
       attest: (finished) => this.#witness.attest(finished),
@@ -236,6 +250,14 @@ export class WorkerNode {
           })
         }
       },
+    })
+    this.#scaling = new Autoscaling(host, {
+      store,
+      configured: (queue) => options.settingsOf(queue).concurrency,
+      isDry: (queue) => this.#claimer.isDry(queue),
+      isStoreHeard: () => host.clock.monotonic() - this.#ordersAt < LEASE_MS,
+      onDecision: (queue, decision) => bus.send('queue:scale', { queue, ...decision }),
+      onError,
     })
     this.#rescuer = new Rescuer(host, {
       store,
@@ -271,6 +293,8 @@ export class WorkerNode {
     this.#state = 'running'
     await this.#register(this.#options.queues)
     await this.#rescuer.start()
+    // How many consumers a queue begins with may have been stored.
+    this.#hear(await this.#options.store.readOrders(this.id))
     for (const queue of this.#options.queues) await this.#startBranch(queue)
     this.#unsubscribe = this.#options.store.onChange('jobs', () => this.#claimer.wake())
     this.#pruner.start()
@@ -292,6 +316,11 @@ export class WorkerNode {
   /** Something changed that may let jobs run: a queue was resumed, jobs were retried. */
   wake(): void {
     this.#claimer.wake()
+  }
+
+  /** Something was stored that is an order to nodes: this one asks for it at once. */
+  ordersChanged(): void {
+    void this.#ordersUnderWay.then(() => this.#exchangeOrdersIn(0))
   }
 
   /**
@@ -448,6 +477,7 @@ export class WorkerNode {
       stuck: this.#running.stuck,
       outbox: this.#ackWriter.size,
       demand,
+      scaling: Object.fromEntries([...this.#branches.keys()].map((queue) => [queue, this.#scaling.scalingOf(queue)])),
       ...this.#system.inspect(),
     }
   }
@@ -455,10 +485,12 @@ export class WorkerNode {
   /** The node's picture of itself. */
   snapshot(): NodeSnapshot {
     return {
-      state: this.#state === 'running' ? 'alive' : 'draining',
+      state: this.#state === 'running' && this.#obeys === null ? 'alive' : 'draining',
+      obeys: this.#obeys,
       loopLagMs: this.#loopLagMs,
       memoryBytes: this.#host.processes.memoryBytes(),
-      queues: [...this.#branches.values()].map((branch) => branch.snapshot()),
+      queues: [...this.#branches].map(([queue, branch]) => branch.snapshot(this.#scaling.boundsOf(queue))),
+      flow: this.#isWatched ? this.#system.inspect() : null,
     }
   }
 
@@ -500,10 +532,12 @@ export class WorkerNode {
     const branch = new QueueBranch(services, {
       queue,
       settings: settingsOf(queue),
+      consumers: this.#scaling.targetOf(queue),
       onCrash: (reason, againInMs) => bus.send('queue:crash', { queue, reason, againInMs }),
     })
     this.#branches.set(queue, branch)
     await branch.start()
+    this.#scaling.add(queue, branch)
   }
 
   /** One call after the other: each tells the store all queues that are served. */
@@ -546,15 +580,11 @@ export class WorkerNode {
   /** Tells the store how this node stands, hears what others want of it, and sees to the next time. */
   async #exchangeOrders(): Promise<void> {
     try {
-      const snapshot = this.snapshot()
-      const picture = JSON.stringify(
-        snapshot.queues.map(({ queue, buffered, consumers }) => [queue, buffered, consumers.map(({ job }) => job)]),
-      )
-      await this.#options.store.publishSnapshot(this.id, snapshot, picture !== this.#publishedPicture)
-      this.#publishedPicture = picture
+      await this.#publish()
       const orders = await this.#options.store.readOrders(this.id)
       if (!orders.isKnown) return this.#onFenced('declared-dead')
       this.#breakers.seeAll(orders.breakers)
+      if (this.#hear(orders)) await this.#publish()
       for (const held of orders.stop) this.#running.stop(held, { type: 'cancelled' }, cancelled())
       // Handed back, what was asked to stop is cancelled by the store.
       const unbegun = this.#ledger.takeUnbegun(new Set(orders.stop.map(({ id }) => id)))
@@ -564,7 +594,42 @@ export class WorkerNode {
       this.#options.bus.send('store:error', { error })
     }
     // A job that begins meanwhile brings the next exchange forward.
-    this.#exchangeOrdersIn(this.#ledger.size > 0 ? ORDERS_EVERY_MS : IDLE_ORDERS_EVERY_MS)
+    const isIdle = this.#ledger.size === 0 && !this.#isWatched
+    this.#exchangeOrdersIn(isIdle ? IDLE_ORDERS_EVERY_MS : ORDERS_EVERY_MS)
+  }
+
+  /** Tells the store how this node stands: with its next beat, at once when somebody would want to know. */
+  async #publish(): Promise<void> {
+    const snapshot = this.snapshot()
+    const picture = JSON.stringify([
+      snapshot.state,
+      snapshot.obeys,
+      snapshot.queues.map(({ queue, concurrency, buffered, consumers }) => [
+        queue,
+        concurrency,
+        buffered,
+        consumers.map(({ job }) => job),
+      ]),
+    ])
+    const isUrgent = this.#isWatched || picture !== this.#publishedPicture
+    await this.#options.store.publishSnapshot(this.id, snapshot, isUrgent)
+    this.#publishedPicture = picture
+  }
+
+  /** Does what others want of this node; answers whether it looks different now. */
+  #hear({ scales, wanted, isWatched }: NodeOrders): boolean {
+    this.#ordersAt = this.#host.clock.monotonic()
+    this.#scaling.setStored(scales)
+    const isChanged = wanted !== this.#obeys || (isWatched && !this.#isWatched)
+    this.#isWatched = isWatched
+    if (wanted === this.#obeys) return isChanged
+    this.#obeys = wanted
+    this.#claimer.quiet(wanted !== null)
+    // What waits here for its handler would wait for as long as the order holds, or begin in spite of it.
+    if (wanted !== null) void this.#ackWriter.giveBack(this.#ledger.takeUnbegun())
+    this.#options.bus.send('node:order', { node: this.id, wanted })
+    if (wanted === 'stop') this.#options.onStopOrder()
+    return isChanged
   }
 
   /** Tells the breaker of a job, if it has one, how an attempt ended. */
@@ -623,6 +688,8 @@ export class WorkerNode {
     if (this.#state !== 'running' && !(this.#isStopping && this.#state === 'draining')) return
     // A handler may block the loop for as long as it may run; for longer, only what no timeout can end.
     this.#options.store.vouch(this.id, Math.max(BLOCKED_MS, this.#running.longestLeftMs()))
+    if (this.#isStopping)
+      void this.#publish().catch((error: unknown) => this.#options.bus.send('store:error', { error }))
     const silentMs = this.#options.store.silenceMs(this.id)
     const waitMs = Math.min(SILENCE_EVERY_MS, Math.max(50, LEASE_MS - silentMs))
     const expectedAt = this.#host.clock.monotonic() + waitMs
@@ -666,6 +733,7 @@ export class WorkerNode {
       this.#rescuer.stop(),
       this.#pruner.stop(),
       this.#notifier?.stop(),
+      this.#scaling.stop(),
       this.#ordersUnderWay,
       this.#meter.stop(),
     ])

@@ -1,7 +1,7 @@
 /** What every store writes down of what operators did. */
 
 import { parseJson } from './stored-values.ts'
-import type { AuditAction, AuditRecord, JobTarget, QueueChange } from './store.ts'
+import type { AuditAction, AuditRecord, JobTarget, NodeWish, QueueChange } from './store.ts'
 
 /** How many ids of named jobs are written down. */
 const MOST_IDS = 100
@@ -17,9 +17,18 @@ export function auditedQueue(target: JobTarget): string | null {
 }
 
 /** What a change of a queue is called, and with which settings; null when it changes nothing. */
-export function auditedChange({ isPaused }: QueueChange): Pick<AuditRecord, 'action' | 'target'> | null {
-  if (isPaused === undefined) return null
-  return { action: isPaused ? 'pause' : 'resume', target: {} }
+export function auditedChange({ isPaused, scale }: QueueChange): Pick<AuditRecord, 'action' | 'target'> | null {
+  const target = scale === undefined ? {} : { scale }
+  if (isPaused !== undefined) return { action: isPaused ? 'pause' : 'resume', target }
+  return scale === undefined ? null : { action: 'scale', target }
+}
+
+/** What an order to a node is called. Its host and pid are written down too: the node itself is soon forgotten. */
+export function auditedWish(
+  node: { readonly node: string; readonly host: string; readonly pid: number },
+  wanted: NodeWish | null,
+): Pick<AuditRecord, 'action' | 'queue' | 'target'> {
+  return { action: wanted === null ? 'node-resume' : `node-${wanted}`, queue: null, target: node }
 }
 
 /** A stored row. */

@@ -2,7 +2,7 @@
 
 import type { ErrorRecord } from '../job/job.ts'
 import { isMarkedFirst } from '../job/crashes.ts'
-import type { Blame, HeldJob } from './store.ts'
+import type { Blame, HeldJob, RescueAnswer, RescueRequest } from './store.ts'
 
 /** What is to become of a job whose node died. */
 export type RescueDecision = {
@@ -78,4 +78,15 @@ export function crashError(dead: { readonly host: string; readonly pid: number }
     code: 'ERR_NODE_DIED',
     message: `the process that ran it died: node ${node}, host ${dead.host}, pid ${dead.pid}`,
   }
+}
+
+/** What is kept beside a dead node of its rescue, as JSON: all of {@link NodeRescue} but the time, which is that of its death. */
+export function rescueNote({ by }: Pick<RescueRequest, 'by'>, answer: RescueAnswer): string {
+  const { requeued, failed, cancelled } = answer
+  return JSON.stringify({
+    by: by ?? null,
+    requeued: requeued.length,
+    failed: failed.length,
+    cancelled: cancelled.length,
+  })
 }

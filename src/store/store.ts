@@ -121,6 +121,8 @@ export interface Store {
   changeQueue(queue: string, change: QueueChange, order?: Order): Promise<void>
   /** Every queue that has jobs, settings or a live node. Counts are capped at {@link COUNT_CAP}. */
   readQueues(): Promise<readonly QueueRecord[]>
+  /** How much waits in these queues, one answer for each, in their order: cheap enough to be asked every few seconds. */
+  readBacklogs(queues: readonly string[]): Promise<readonly Backlog[]>
   /** What operators did, newest first. */
   readAudit(query: AuditQuery): Promise<readonly AuditRecord[]>
 
@@ -145,8 +147,12 @@ export interface Store {
   readPublishedJobs(names: readonly string[]): Promise<readonly PublishedJob[]>
   /** Hands over the node's newest picture of itself; it is stored with the beat, at once when `isUrgent`. */
   publishSnapshot(node: string, snapshot: NodeSnapshot, isUrgent: boolean): Promise<void>
-  /** What others want of this node: jobs to stop, queues paused, or that it was declared dead. */
+  /** What others want of this node: jobs to stop, queues paused or scaled, to be quiet, or that it was declared dead. */
   readOrders(node: string): Promise<NodeOrders>
+  /** Stores what an operator wants of a node; null takes it back. Answers false for a node that is unknown or dead. */
+  orderNode(node: string, wanted: NodeWish | null, order?: Order): Promise<boolean>
+  /** Asks all nodes to show themselves every second, with their stages, for the next `forMs` milliseconds. */
+  watchNodes(forMs: number): Promise<void>
   /**
    * Ends the beat, hands back whatever the node still holds (no attempt charged), and removes the node. The beat ends whatever
    * becomes of the rest.
@@ -223,6 +229,8 @@ export const COUNT_CAP = 100_000
 
 /** {@link Store.readBreakers} answers no more than these. */
 export const BREAKER_CAP = 1_000
+/** The depth in {@link Backlog} stops here: it is asked for often, and more would change no decision. */
+export const BACKLOG_CAP = 1_000
 
 /** How many groups {@link Store.readErrorGroups} answers at most. */
 export const GROUPS_CAP = 1_000
@@ -501,6 +509,14 @@ export interface BulkAnswer {
 /** Settings of a queue that outlive processes; what is absent stays as it is. */
 export interface QueueChange {
   readonly isPaused?: boolean | undefined
+  /** How many of its jobs a node may run at the same time; null is what each node's configuration says. */
+  readonly scale?: ScaleBounds | null | undefined
+}
+
+/** Between how many and how many consumers a queue has on each node: 1 or more, `min` at most `max`. */
+export interface ScaleBounds {
+  readonly min: number
+  readonly max: number
 }
 
 /** What an operator wanted: written down with what it changed. */
@@ -524,6 +540,9 @@ export const AUDIT_ACTIONS = [
   'breaker-open',
   'breaker-close',
   'breaker-auto',
+  'node-quiet',
+  'node-stop',
+  'node-resume',
 ] as const
 
 /** One of {@link AUDIT_ACTIONS}. */
@@ -544,7 +563,7 @@ export interface AuditRecord {
   readonly by: string
   readonly action: AuditAction
   readonly queue: string | null
-  /** What it was about: ids, a filter, settings, or a breaker; only plain JSON. */
+  /** What it was about: ids, a filter, settings, a breaker, or a node; only plain JSON. */
   readonly target: Readonly<Record<string, unknown>>
   /** How many jobs it changed; null where it is not about jobs. */
   readonly jobs: number | null
@@ -583,6 +602,8 @@ export interface QueueRecord {
   readonly name: string
   /** Due and waiting. */
   readonly depth: number
+  /** Those of `depth` that were found to be for nobody yet: no process knows their name, or their breaker is open. */
+  readonly parked: number
   readonly scheduled: number
   readonly running: number
   /** How long the oldest due job has been waiting, in milliseconds; null when none waits. */
@@ -590,6 +611,16 @@ export interface QueueRecord {
   /** Jobs that ended during the last minute. */
   readonly endedLastMinute: number
   readonly isPaused: boolean
+  /** What an operator stored; null where the configuration counts. */
+  readonly scale: ScaleBounds | null
+}
+
+/** What waits in a queue. */
+export interface Backlog {
+  /** Due and waiting, those that are parked left out; counting stops at {@link BACKLOG_CAP}. */
+  readonly depth: number
+  /** How long the oldest of them has been waiting, in milliseconds; null when none waits. */
+  readonly oldestAgeMs: number | null
 }
 
 /** A process that runs jobs. */
@@ -628,15 +659,25 @@ export interface PublishedJob {
 /** A node's picture of itself; only plain JSON. */
 export interface NodeSnapshot {
   readonly state: 'alive' | 'draining'
+  /** The wish of an operator that the node follows by now. */
+  readonly obeys?: NodeWish | null | undefined
   readonly loopLagMs: number
   readonly memoryBytes: number
   readonly queues: readonly QueueSnapshot[]
+  /** Its stages with their demand and buffers, as the stage runtime shows them; only while somebody watches. */
+  readonly flow?: unknown
 }
+
+/** What an operator may want of a node: to begin no more jobs, or to end in order. */
+export type NodeWish = 'quiet' | 'stop'
 
 /** One queue as one node sees it. */
 export interface QueueSnapshot {
   readonly queue: string
+  /** How many consumers it has, or is about to have. */
   readonly concurrency: number
+  /** Between how many and how many it may have. */
+  readonly bounds?: ScaleBounds | undefined
   /** How many jobs the consumers have asked for and not yet got. */
   readonly demand: number
   /** The jobs that are claimed and wait in a buffer or at a stage. */
@@ -662,6 +703,11 @@ export interface NodeOrders {
   /** Jobs held by this node that were asked to stop. */
   readonly stop: readonly HeldJob[]
   readonly pausedQueues: readonly string[]
+  /** Of every queue that an operator scaled. */
+  readonly scales: readonly ({ readonly queue: string } & ScaleBounds)[]
+  readonly wanted: NodeWish | null
+  /** Somebody looks at the nodes: see {@link Store.watchNodes}. */
+  readonly isWatched: boolean
   /** As {@link Store.readBreakers} answers. */
   readonly breakers: readonly BreakerRecord[]
 }
@@ -681,14 +727,29 @@ export interface NodeRecord {
   /** Grows with every beat. */
   readonly beatSeq: number
   readonly isDead: boolean
+  /** What became of the jobs of a dead node. */
+  readonly rescue: NodeRescue | null
+  readonly wanted: NodeWish | null
   readonly queues: readonly string[]
   readonly jobs: readonly PublishedJob[]
   readonly snapshot: NodeSnapshot | null
 }
 
+/** Who freed the jobs of a dead node, and how many. */
+export interface NodeRescue {
+  /** The node that did it; null where nobody said. */
+  readonly by: string | null
+  readonly at: number
+  readonly requeued: number
+  readonly failed: number
+  readonly cancelled: number
+}
+
 /** What {@link Store.rescueNode} is asked for. */
 export interface RescueRequest {
   readonly node: string
+  /** The node that does it, to be written down with what it did. */
+  readonly by?: string | undefined
   /** The beat that was read; null for a node of this very process, which needs no guard against itself. */
   readonly beatSeq: number | null
   readonly quarantineAfter: number

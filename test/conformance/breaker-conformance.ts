@@ -1,5 +1,6 @@
 /** What every store must do about circuit breakers and about what operators order: a part of the suite of the contract. */
 
+import { randomUUID } from 'node:crypto'
 import { describe, expect } from 'vitest'
 
 import type { BreakerId, BreakerSettings } from '../../src/job/breaker.ts'
@@ -103,7 +104,7 @@ export function breakerConformance(
       expect((await claim(a)).map(({ name }) => name)).toEqual(['mail.other'])
       const waiting = (await store().listJobs({ states: ['queued'], limit: 10, searchLimit: 0 })).jobs
       expect(waiting).toMatchObject([{ name: 'mail.ping', attempt: 0, parked: 'breaker', state: 'queued' }])
-      expect((await store().readQueues()).find(({ name }) => name === 'q')?.depth).toBe(1)
+      expect((await store().readQueues()).find(({ name }) => name === 'q')).toMatchObject({ depth: 1, parked: 1 })
     })
     test('leaves the same name in another queue alone', async () => {
       const a = await node()
@@ -344,6 +345,31 @@ export function breakerConformance(
         { action: 'cancel', queue: 'q', target: { filter: { queue: 'q' } }, jobs: 5 },
         { action: 'delete', queue: null, target: { ids: [job?.id] }, jobs: 1 },
         { action: 'retry', queue: null, target: { filter: { name: 'mail.ping' } }, jobs: 5 },
+      ])
+    })
+    test('tells how queues were scaled and what nodes were told', async () => {
+      const a = await node()
+      const done: readonly (() => Promise<unknown>)[] = [
+        () => store().changeQueue('q', { scale: { min: 2, max: 20 } }, anOrder({ reason: 'a sale' })),
+        () => store().changeQueue('q', { scale: null }, anOrder()),
+        () => store().orderNode(a, 'quiet', anOrder({ reason: 'too hot' })),
+        () => store().orderNode(a, null, anOrder()),
+        () => store().orderNode(a, 'stop', anOrder({ by: 'ben@desk' })),
+        () => store().orderNode(randomUUID(), 'stop', anOrder()),
+        () => store().orderNode(a, 'quiet'),
+      ]
+      for (const step of done) {
+        await step()
+        await fixtureOf().pass(5)
+      }
+      const [it] = await store().readNodes()
+      const target = { node: a, host: it?.host, pid: it?.pid }
+      expect(await store().readAudit({ limit: 10 })).toMatchObject([
+        { action: 'node-stop', by: 'ben@desk', queue: null, target, jobs: null, reason: null },
+        { action: 'node-resume', by: 'ana@desk', target, reason: null },
+        { action: 'node-quiet', by: 'ana@desk', target, reason: 'too hot' },
+        { action: 'scale', queue: 'q', target: { scale: null } },
+        { action: 'scale', queue: 'q', target: { scale: { min: 2, max: 20 } }, jobs: null, reason: 'a sale' },
       ])
     })
     test('writes nothing down that changed nothing, and nothing without an order', async () => {

@@ -75,6 +75,7 @@ describe('a throw inside a stage', () => {
     async (point) => {
       const { runner, trace, ends, enqueue, finish } = await twoQueues()
       const crashes = eventsOf(runner, 'queue:crash')
+      await runner.scale('a', 7)
       let isBroken = true
       trace.at(point, (queue) => {
         if (queue === 'a' && isBroken) throw new Error(`planted at ${point}`)
@@ -86,6 +87,8 @@ describe('a throw inside a stage', () => {
       await eventually(() => ends.size === JOBS)
       expect(new Set(ends.values())).toEqual(new Set([1]))
       expect(crashes[0]?.payload).toMatchObject({ queue: 'a', againInMs: expect.any(Number) })
+      // As many consumers as an operator wants, not as are configured.
+      await eventually(() => runner.inspect().worker?.scaling['a']?.consumers === 7)
       expect(await finish()).toBeLessThan(1_500)
       const jobs = (await runner.list({ queue: 'a', limit: 1_000 })).jobs
       expect(jobs.every(({ state, attempt }) => state === 'completed' && attempt === 1)).toBe(true)

@@ -7,9 +7,9 @@ import { simulate } from './simulate.ts'
 /** A bug must show within so many seeds. */
 const SEEDS = 150
 
-/** Where the search begins, for what shows in one of two hundred seeds only. */
-const FIRST_SEEDS: Partial<Readonly<Record<PlantedBugName, number>>> = {
-  'a node does not notice that it is not heard': 760,
+/** What shows in one of two hundred seeds only has more of them, and begins near one in which it is known to show. */
+const RARE: Partial<Readonly<Record<PlantedBugName, { readonly first: number; readonly seeds: number }>>> = {
+  'a node does not notice that it is not heard': { first: 200, seeds: 800 },
 }
 
 /** What each bug breaks, whichever of it is seen first. */
@@ -29,14 +29,18 @@ const BREAKS: Readonly<Record<PlantedBugName, readonly Invariant[]>> = {
 }
 
 describe('a planted bug is caught', () => {
-  it.each(Object.keys(BREAKS) as PlantedBugName[])('%s', async (name) => {
-    const first = FIRST_SEEDS[name] ?? 1
-    for (let seed = first; seed < first + SEEDS; seed++) {
-      const { violation } = await simulate(seed, PLANTED_BUGS[name]())
-      if (violation === undefined) continue
-      expect(BREAKS[name]).toContain(violation.invariant)
-      return
-    }
-    expect.fail(`${SEEDS} seeds did not find it`)
-  })
+  it.each(Object.keys(BREAKS) as PlantedBugName[])(
+    '%s',
+    async (name) => {
+      const { first, seeds } = RARE[name] ?? { first: 1, seeds: SEEDS }
+      for (let seed = first; seed < first + seeds; seed++) {
+        const { violation } = await simulate(seed, PLANTED_BUGS[name]())
+        if (violation === undefined) continue
+        expect(BREAKS[name]).toContain(violation.invariant)
+        return
+      }
+      expect.fail(`${seeds} seeds did not find it`)
+    },
+    180_000,
+  )
 })

@@ -1,6 +1,7 @@
 /** Things that tests need, complete but for what matters. */
 
 import type { ClaimedJob, JobRecord } from '../../src/job/job.ts'
+import type { JobConsumerRef } from '../../src/queue/consumer-statistics.ts'
 import type { FinishedJob } from '../../src/queue/finished-job.ts'
 import type { NodeRecord, Store } from '../../src/store/store.ts'
 
@@ -80,6 +81,12 @@ export function aJobRecord(rest: Partial<JobRecord> = {}): JobRecord {
   }
 }
 
+/** A consumer of which only the identity matters. */
+export function aConsumerRef(): JobConsumerRef {
+  // Nothing of it is called.
+  return { isAlive: true } as JobConsumerRef
+}
+
 /** A living node that serves `default` and knows `work.run`. */
 export function aNode(rest: Partial<NodeRecord> = {}): NodeRecord {
   const job = { queue: null, priority: null, maxAttempts: null, backoff: null, timeoutMs: null, key: null }
@@ -95,6 +102,8 @@ export function aNode(rest: Partial<NodeRecord> = {}): NodeRecord {
     beatAgeMs: 0,
     beatSeq: 1,
     isDead: false,
+    rescue: null,
+    wanted: null,
     queues: ['default'],
     jobs: [{ name: 'work.run', ...job }],
     snapshot: null,

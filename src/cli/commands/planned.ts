@@ -8,9 +8,6 @@ import { EXIT } from '../exit-codes.ts'
 import type { Launch } from '../session.ts'
 
 const PLANNED: readonly (readonly [name: string, description: string])[] = [
-  ['scale', 'change how many jobs of a queue run at the same time'],
-  ['nodes', 'list the processes that run jobs'],
-  ['flow', 'show the stages with their demand and buffers'],
   ['bench', 'measure the throughput of this machine'],
   ['dashboard', 'serve the dashboard'],
 ]

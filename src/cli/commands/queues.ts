@@ -2,10 +2,11 @@
 
 import { Command } from 'commander'
 
-import type { QueueInfo } from '../../index.ts'
+import type { ConcurrencyOption, QueueInfo } from '../../index.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { addDatabaseOption } from '../job-filter.ts'
 import { withDataRunner, type DataOptions, type OpenRunner } from '../open-runner.ts'
+import { concurrencyText } from '../output/concurrency-text.ts'
 import { formatTable, type Column } from '../output/table.ts'
 import { durationText } from '../output/time-text.ts'
 import type { Launch, Session } from '../session.ts'
@@ -36,6 +37,7 @@ async function showQueues(session: Session, options: DataOptions): Promise<ExitC
       { title: 'OLDEST', ...right },
       { title: 'ENDED/S', ...right },
       { title: 'CONCURRENCY', ...right },
+      { title: 'PROCESSES WANTED', ...right },
       { title: 'STATE', paint: (cell) => (cell === 'paused' ? colors.yellow(cell) : cell) },
     ]
     const rows = queues.map((queue) => [
@@ -45,7 +47,8 @@ async function showQueues(session: Session, options: DataOptions): Promise<ExitC
       String(queue.running),
       queue.oldestAgeMs === null ? '-' : durationText(queue.oldestAgeMs),
       String(Math.round(queue.rate * 10) / 10),
-      String(concurrencyOf(queue, open) ?? '-'),
+      shownConcurrency(concurrencyOf(queue, open)),
+      String(queue.wantedReplicas),
       queue.paused ? 'paused' : 'open',
     ])
     terminal.print(...formatTable(columns, rows, { width: terminal.width, paintHeader: colors.dim }))
@@ -53,7 +56,11 @@ async function showQueues(session: Session, options: DataOptions): Promise<ExitC
   })
 }
 
-/** Without the configuration the runner knows only the default, which says nothing of the workers. */
-function concurrencyOf(queue: QueueInfo, { configuration }: OpenRunner): number | null {
-  return configuration === undefined ? null : queue.concurrency
+/** Without the configuration the runner knows only what was stored, or the default, which says nothing of the workers. */
+function concurrencyOf(queue: QueueInfo, { configuration }: OpenRunner): ConcurrencyOption | null {
+  return configuration === undefined ? queue.scaled : queue.concurrency
+}
+
+function shownConcurrency(concurrency: ConcurrencyOption | null): string {
+  return concurrency === null ? '-' : concurrencyText(concurrency)
 }

@@ -4,6 +4,8 @@ import { VERSION } from '../../runner/version.ts'
 import type { OpenRunner } from '../open-runner.ts'
 import { cleanLine } from '../output/clean-text.ts'
 import type { Session } from '../session.ts'
+import { concurrencyOption } from '../../runner/scale-options.ts'
+import { concurrencyText } from '../output/concurrency-text.ts'
 
 const LONGEST_LIST = 8
 
@@ -27,7 +29,7 @@ export function firstScreen(
   const line = (title: string, text: string): string => `  ${dim(title.padEnd(7))} ${text}`
   const shown = queues.map((queue) => {
     const settings = configuration?.settingsOf(queue)
-    return settings === undefined ? queue : `${queue} ×${settings.concurrency}`
+    return settings === undefined ? queue : `${queue} ×${concurrencyText(concurrencyOption(settings.concurrency))}`
   })
   return [
     `${bold('millrace')} ${VERSION} runs jobs  ${dim(`(pid ${process.pid})`)}`,
@@ -51,7 +53,10 @@ export function startedDocument(
     millrace: VERSION,
     pid: process.pid,
     store: database ?? null,
-    queues: queues.map((name) => ({ name, concurrency: configuration?.settingsOf(name).concurrency ?? null })),
+    queues: queues.map((name) => ({
+      name,
+      concurrency: configuration === undefined ? null : concurrencyOption(configuration.settingsOf(name).concurrency),
+    })),
     jobs: configuration?.registry.names() ?? null,
     ...(probes === undefined ? {} : { probes }),
   }

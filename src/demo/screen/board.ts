@@ -29,7 +29,7 @@ export function standingsOf(
   statistics: RunStatistics,
 ): QueueStanding[] {
   const stages = inspection.worker?.stages ?? []
-  return queues.map(({ name, depth, scheduled, concurrency, paused }) => {
+  return queues.map(({ name, depth, scheduled, paused }) => {
     const consumers = stages.filter((stage) => stage.name?.startsWith(`${name}/consumer-`) === true)
     const producer = stages.find((stage) => stage.name === `${name}/producer`)
     const received = consumers.flatMap((stage) => stage.subscriptions).reduce((sum, one) => sum + one.received, 0)
@@ -37,7 +37,7 @@ export function standingsOf(
     const begun = consumers.reduce((sum, stage) => sum + stage.eventsIn, 0)
     return {
       queue: name,
-      concurrency,
+      concurrency: inspection.worker?.scaling[name]?.target ?? 0,
       isPaused: paused,
       demand: inspection.worker?.demand[name] ?? 0,
       buffered: (producer?.buffered ?? 0) + Math.max(0, received - begun),

@@ -18,8 +18,8 @@ import type { Database, Db } from './database.ts'
 export interface Heart {
   /** Beats from now on, every `beatMs` milliseconds, for a node that was just registered: that counts as its first beat. */
   beatFor(node: string, beatMs: number): void
-  /** The next beat of the node stores this. */
-  carry(node: string, snapshot: NodeSnapshot): void
+  /** The next beat of the node stores this; null is none. */
+  carry(node: string, snapshot: NodeSnapshot | null): void
   /** A beat of the node that did not come from here was confirmed; it was sent `agoMs` milliseconds ago. */
   confirm(node: string, agoMs: number): void
   /** For how long no beat of the node has been confirmed, in milliseconds. */
@@ -84,7 +84,7 @@ export class LoopHeart implements Heart {
     this.#beatIn(node, beating, beatMs)
   }
 
-  carry(node: string, snapshot: NodeSnapshot): void {
+  carry(node: string, snapshot: NodeSnapshot | null): void {
     const beating = this.#beating.get(node)
     if (beating !== undefined) beating.snapshot = snapshot
   }

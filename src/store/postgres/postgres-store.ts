@@ -50,13 +50,22 @@ import { addPriorities, insertJobsWithCare, insertNewJobs } from './statements/i
 import { readErrorGroups } from './statements/error-groups.ts'
 import { listJobs } from './statements/list-jobs.ts'
 import { readMetrics, recordMetrics, rollUpMetrics } from './statements/metrics.ts'
-import { beat, readNodes, readOrders, readPublishedJobs, registerNode, removeNode } from './statements/nodes.ts'
+import {
+  beat,
+  orderNode,
+  readNodes,
+  readOrders,
+  readPublishedJobs,
+  registerNode,
+  removeNode,
+  watchNodes,
+} from './statements/nodes.ts'
 import { endNotices, takeNotices } from './statements/notices.ts'
 import { cancelJobs, chooseJobs, deleteJobs, retryJobs } from './statements/operate-jobs.ts'
 import { pruneJobs, PruneProgress, readOrphanedNodes } from './statements/prune-jobs.ts'
 import { UNPARK_LIMIT, unparkJobs } from './statements/promote-jobs.ts'
 import { readDead, readEndings, readJob } from './statements/read-jobs.ts'
-import { changeQueue, readQueues } from './statements/queues.ts'
+import { changeQueue, readBacklogs, readQueues } from './statements/queues.ts'
 import { freeJobs, rescueNode } from './statements/rescue-node.ts'
 import { userTransaction } from './user-transaction.ts'
 
@@ -285,6 +294,11 @@ class PostgresStore implements Store {
     return readQueues(this.#database.general)
   }
 
+  async readBacklogs(queues: readonly string[]): ReturnType<Store['readBacklogs']> {
+    await this.open()
+    return readBacklogs(this.#database.general, queues)
+  }
+
   async readAudit(...[query]: Parameters<Store['readAudit']>): ReturnType<Store['readAudit']> {
     await this.open()
     return readAudit(this.#database.general, query)
@@ -329,7 +343,9 @@ class PostgresStore implements Store {
 
   async publishSnapshot(node: string, snapshot: NodeSnapshot, isUrgent: boolean): Promise<void> {
     await this.open()
-    if (!isUrgent) return this.#heart.carry(node, snapshot)
+    // An older one that still waits for its beat must not come after this one.
+    this.#heart.carry(node, isUrgent ? null : snapshot)
+    if (!isUrgent) return
     const sentAt = this.#host.clock.monotonic()
     const isAlive = await beat(this.#database.general, node, snapshot)
     if (isAlive) this.#heart.confirm(node, this.#host.clock.monotonic() - sentAt)
@@ -338,6 +354,16 @@ class PostgresStore implements Store {
   async readOrders(node: string): ReturnType<Store['readOrders']> {
     await this.open()
     return readOrders(this.#database.general, node)
+  }
+
+  async orderNode(...[node, wanted, order]: Parameters<Store['orderNode']>): Promise<boolean> {
+    await this.open()
+    return this.#database.general.transaction((db) => orderNode(db, node, wanted, order))
+  }
+
+  async watchNodes(forMs: number): Promise<void> {
+    await this.open()
+    await watchNodes(this.#database.general, forMs)
   }
 
   async retireNode(node: string): Promise<void> {

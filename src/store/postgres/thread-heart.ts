@@ -14,7 +14,7 @@ import type { Heart } from './heart.ts'
 export type HeartRequest =
   /** The memory of the node's {@link BeatMark}. */
   | { readonly type: 'beat'; readonly node: string; readonly beatMs: number; readonly memory: SharedArrayBuffer }
-  | { readonly type: 'carry'; readonly node: string; readonly snapshot: NodeSnapshot }
+  | { readonly type: 'carry'; readonly node: string; readonly snapshot: NodeSnapshot | null }
   | { readonly type: 'stop'; readonly node: string }
   /** Rescue the node, and answer into the memory: nobody on the other side can receive a message any more. */
   | { readonly type: 'rescue'; readonly request: RescueRequest; readonly memory: SharedArrayBuffer }
@@ -62,7 +62,7 @@ export class ThreadHeart implements Heart {
     return answer.wait(limitMs)
   }
 
-  carry(node: string, snapshot: NodeSnapshot): void {
+  carry(node: string, snapshot: NodeSnapshot | null): void {
     this.#worker?.postMessage({ type: 'carry', node, snapshot } satisfies HeartRequest)
   }
 

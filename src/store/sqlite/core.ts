@@ -42,10 +42,18 @@ import { readMetrics, recordMetrics, rollUpMetrics } from './statements/metrics.
 import { pruneJobs } from './statements/prune-jobs.ts'
 import { endNotices, takeNotices } from './statements/notices.ts'
 import { readDead, readEndings, readJob } from './statements/read-job.ts'
-import { readQueues } from './statements/read-queues.ts'
+import { readBacklogs, readQueues } from './statements/read-queues.ts'
 import { readPublishedJobs } from './statements/published-jobs.ts'
 import { recordProgress } from './statements/record-progress.ts'
-import { beat, readNodes, readOrders, registerNode, retireNode } from './statements/register-node.ts'
+import {
+  beat,
+  orderNode,
+  readNodes,
+  readOrders,
+  registerNode,
+  retireNode,
+  watchNodes,
+} from './statements/register-node.ts'
 import { rescueNode } from './statements/rescue-node.ts'
 import { retryJobs } from './statements/retry-jobs.ts'
 import { wakeOthers } from './statements/wake-others.ts'
@@ -85,6 +93,7 @@ const EVERY_VERB: Readonly<Record<CoreVerb, true>> = {
   deleteJobs: true,
   changeQueue: true,
   readQueues: true,
+  readBacklogs: true,
   readAudit: true,
   countCalls: true,
   setBreaker: true,
@@ -93,6 +102,8 @@ const EVERY_VERB: Readonly<Record<CoreVerb, true>> = {
   readPublishedJobs: true,
   publishSnapshot: true,
   readOrders: true,
+  orderNode: true,
+  watchNodes: true,
   retireNode: true,
   readNodes: true,
   rescueNode: true,
@@ -292,6 +303,10 @@ export class SqliteCore implements SyncVerbs {
     return this.#read((db) => readQueues(db))
   }
 
+  readBacklogs(...[queues]: VerbArgs<'readBacklogs'>): VerbAnswer<'readBacklogs'> {
+    return this.#read((db) => readBacklogs(db, queues))
+  }
+
   registerNode(...[node]: VerbArgs<'registerNode'>): void {
     this.#write((db) => registerNode(db, node, this.#names))
   }
@@ -314,6 +329,14 @@ export class SqliteCore implements SyncVerbs {
 
   readOrders(...[node]: VerbArgs<'readOrders'>): VerbAnswer<'readOrders'> {
     return this.#read((db) => readOrders(db, node))
+  }
+
+  orderNode(...[node, wanted, order]: VerbArgs<'orderNode'>): VerbAnswer<'orderNode'> {
+    return this.#write((db) => orderNode(db, node, wanted, order))
+  }
+
+  watchNodes(...[forMs]: VerbArgs<'watchNodes'>): void {
+    this.#use().writeSoft((db) => watchNodes(db, forMs))
   }
 
   retireNode(...[node]: VerbArgs<'retireNode'>): void {

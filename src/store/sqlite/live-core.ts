@@ -146,10 +146,9 @@ export class LiveCore {
     if (verb === 'publishSnapshot') {
       const [node, snapshot, isUrgent] = args as VerbArgs<'publishSnapshot'>
       const beating = this.#beating.get(node)
-      if (beating !== undefined && !isUrgent) {
-        beating.snapshot = snapshot
-        return undefined as VerbAnswer<V>
-      }
+      // An older one that still waits for its beat must not come after an urgent one.
+      if (beating !== undefined) beating.snapshot = isUrgent ? null : snapshot
+      if (beating !== undefined && !isUrgent) return undefined as VerbAnswer<V>
     }
     if (verb === 'retireNode') this.#stopBeat((args as VerbArgs<'retireNode'>)[0])
     // The compiler cannot see that the verb and its arguments belong together; the signature of `call` says so.

@@ -53,6 +53,8 @@ describe.each(DATABASES)('--json on %s', (_, newDatabase) => {
           rate: 0,
           paused: false,
           concurrency: 2,
+          scaled: null,
+          wantedReplicas: 1,
         },
       ],
     })
@@ -77,7 +79,7 @@ describe.each(DATABASES)('--json on %s', (_, newDatabase) => {
     const wrong = await project.json(['ls', '--limit', '0'])
     expect(wrong.document).toMatchObject({ error: { code: 'ERR_BAD_OPTIONS' }, exitCode: 2 })
     expect((await project.json(['qeues'])).document).toMatchObject({ error: { code: 'usage' }, exitCode: 2 })
-    expect((await project.json(['scale', 'email', '1..5'])).document).toMatchObject({
+    expect((await project.json(['bench'])).document).toMatchObject({
       error: { code: 'refused' },
       exitCode: 5,
     })

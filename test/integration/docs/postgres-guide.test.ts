@@ -117,6 +117,7 @@ describe('the guide for PostgreSQL', () => {
     for (const args of [
       ['pause', 'default'],
       ['resume', 'default'],
+      ['scale', 'default', '3'],
       ['delete', '--queue', 'default', '--yes'],
       ['doctor'],
     ]) {
@@ -133,15 +134,17 @@ describe('the guide for PostgreSQL', () => {
   })
 
   it('has a viewer that sees everything and changes nothing', async () => {
-    const { as, sql } = await follow()
-    const id = (await as('producer', 'enqueue', ...ARGS)).stdout.trim()
-    for (const args of [['ls'], ['show', id], ['explain', id], ['queues'], ['dead']]) {
+    const { as, sql, start } = await follow()
+    const id = (await as('producer', 'enqueue', ...ARGS, '--delay', '1h')).stdout.trim()
+    await start()
+    for (const args of [['ls'], ['show', id], ['explain', id], ['queues'], ['nodes'], ['flow'], ['dead']]) {
       expect(await as('viewer', ...args)).toMatchObject({ code: 0 })
     }
-    expect((await sql('viewer', 'select state from millrace.jobs')).rows).toEqual([{ state: 'queued' }])
+    expect((await sql('viewer', 'select state from millrace.jobs')).rows).toEqual([{ state: 'scheduled' }])
     for (const args of [
       ['cancel', id],
       ['pause', 'default'],
+      ['scale', 'default', '3'],
       ['enqueue', ...ARGS],
     ]) {
       expect(await as('viewer', ...args)).toMatchObject(DENIED)

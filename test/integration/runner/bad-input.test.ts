@@ -173,10 +173,7 @@ describe('other calls refuse', () => {
   })
 
   it('what is planned, by name', () => {
-    const { runner } = looseRunner()
     const planned: readonly (() => unknown)[] = [
-      () => runner.scale('default', { min: 1, max: 2 }),
-      () => runner.nodes(),
       () => batchJob({}, () => {}),
       () => job({ isolate: 'thread' }, () => {}),
       () => job({ unique: { by: 'args', onConflict: 'ignore' } }, () => {}),

@@ -200,6 +200,24 @@ const SCENES: Readonly<
       return trial
     },
   },
+  'a queue that gets more consumers, on a node that is told to be quiet': {
+    events: ['queue:scale', 'node:order'],
+    play: async () => {
+      const held = gate()
+      const trial = aRunnerOnTrial(
+        { work: { hold: () => held.passed } },
+        { queues: { default: { concurrency: { min: 1, max: 3 } } } },
+      )
+      await trial.runner.start()
+      for (let count = 0; count < 10; count++) await trial.runner.enqueue('work.hold', [])
+      await eventually(() => trial.seen.has('queue:scale'), { withinMs: 20_000 })
+      const [node] = await trial.runner.nodes()
+      await trial.runner.orderNode(node?.id ?? '', 'quiet')
+      await eventually(() => trial.seen.has('node:order'), { withinMs: 20_000 })
+      held.open()
+      return trial
+    },
+  },
   'stages that crash again and again': {
     events: ['queue:crash'],
     play: async () => {

@@ -234,6 +234,8 @@ describe('queues', () => {
       rate: 0,
       paused: false,
       concurrency: 2,
+      scaled: null,
+      wantedReplicas: 2,
     })
     release.open()
     await Promise.all(handles.map((handle) => handle.result()))

@@ -1,10 +1,24 @@
-/** The life of a node's row: `registerNode`, its beat, `readOrders`, `readNodes`, `retireNode`; and what nodes publish. */
+/**
+ * The life of a node's row: `registerNode`, its beat, `readOrders`, `orderNode`, `watchNodes`, `readNodes`, `retireNode`; and
+ * what nodes publish.
+ */
 
-import type { NodeOrders, NodeRecord, NodeRegistration, NodeSnapshot, PublishedJob } from '../../store.ts'
+import type {
+  NodeOrders,
+  NodeRecord,
+  NodeRegistration,
+  NodeRescue,
+  NodeSnapshot,
+  NodeWish,
+  Order,
+  PublishedJob,
+} from '../../store.ts'
+import { auditedWish } from '../../audit-content.ts'
 import { parseJson, plainText, plainTextOrNull } from '../../stored-values.ts'
 import { parseTextArray, plainArray, textArray } from '../array-literal.ts'
 import type { Db } from '../database.ts'
 import { UNDER_LEASE } from '../rows.ts'
+import { writeAudit } from './audit.ts'
 import { LOCK_NEWS_SHARED, readBreakers } from './breakers.ts'
 
 const REGISTER = `
@@ -38,11 +52,22 @@ const READ_ORDERS = `
     coalesce((select jsonb_agg(jsonb_build_object('id', j.id, 'lease', j.lease)) from /* schema */.lease l cross join ${UNDER_LEASE}
       where l.node = $1::uuid and j.cancel_requested), '[]'),
     coalesce((select array_agg(name order by name collate "C") from /* schema */.queue where is_paused), '{}'),
+    coalesce((select jsonb_agg(jsonb_build_object('queue', name, 'min', scale_min, 'max', scale_max) order by name collate "C")
+      from /* schema */.queue where scale_min is not null), '[]'),
+    (select wanted from /* schema */.node where id = $1::uuid),
+    (select watched_until > (select /* schema */.now_ms()) from /* schema */.watch),
     exists (select 1 from /* schema */.breaker where changed_at is not null)`
 
+const SET_WISH = 'update /* schema */.node set wanted = $2 where id = $1::uuid and dead_at is null returning host, pid'
+
+// One who looks while another does has nothing to write most of the time.
+const WATCH = `
+  update /* schema */.watch set watched_until = (select /* schema */.now_ms()) + $1::bigint
+  where watched_until < (select /* schema */.now_ms()) + $1::bigint / 2`
+
 const READ_NODES = `
-  select id, host, pid, pid_scope, pid_start, version, started_at, beat_at, beat_seq, dead_at is not null, queues, jobs, snapshot,
-    (select /* schema */.now_ms())
+  select id, host, pid, pid_scope, pid_start, version, started_at, beat_at, beat_seq, dead_at, wanted, rescue,
+    queues, jobs, snapshot, (select /* schema */.now_ms())
   from /* schema */.node where dead_at is null or dead_at > (select /* schema */.now_ms()) - $1::bigint order by started_at, id`
 
 const READ_NAMES = 'select names from /* schema */.node where id = $1::uuid and dead_at is null'
@@ -72,7 +97,9 @@ type NodeRow = readonly [
   startedAt: number,
   beatAt: number,
   beatSeq: number,
-  isDead: boolean,
+  deadAt: number | null,
+  wanted: NodeWish | null,
+  rescue: string | null,
   queues: string,
   jobs: string,
   snapshot: string | null,
@@ -136,15 +163,41 @@ export async function beat(db: Db, node: string, snapshot: NodeSnapshot | null):
 /** See {@link Store.readOrders}. */
 export async function readOrders(db: Db, node: string): Promise<NodeOrders> {
   const [row] = await db.query(READ_ORDERS, [node])
-  const hasBreakers = row?.[3] === true
   // The columns of the statement, which always answers one row.
-  const [isKnown, stop, paused] = row as readonly [boolean, string, string]
+  const [isKnown, stop, paused, scales, wanted, isWatched, hasBreakers] = row as readonly [
+    boolean,
+    string,
+    string,
+    string,
+    NodeWish | null,
+    boolean | null,
+    boolean,
+  ]
   return {
     isKnown,
-    stop: JSON.parse(stop) as { readonly id: string; readonly lease: string }[], // built by the statement
+    // These two were built by the statement.
+    stop: JSON.parse(stop) as { readonly id: string; readonly lease: string }[],
+    scales: JSON.parse(scales) as NodeOrders['scales'],
     pausedQueues: parseTextArray(paused),
+    wanted,
+    isWatched: isWatched === true,
     breakers: hasBreakers ? await readBreakers(db) : [],
   }
+}
+
+/** See {@link Store.orderNode}; in a transaction. */
+export async function orderNode(db: Db, node: string, wanted: NodeWish | null, order?: Order): Promise<boolean> {
+  const [row] = await db.query(SET_WISH, [node, wanted])
+  if (row === undefined) return false
+  // The columns of the statement.
+  const [host, pid] = row as readonly [string, number]
+  await writeAudit(db, order, auditedWish({ node, host, pid }, wanted))
+  return true
+}
+
+/** See {@link Store.watchNodes}. */
+export async function watchNodes(db: Db, forMs: number): Promise<void> {
+  await db.query(WATCH, [Math.ceil(forMs)])
 }
 
 /** See {@link Store.readNodes}. */
@@ -162,7 +215,9 @@ export async function readNodes(db: Db): Promise<readonly NodeRecord[]> {
       startedAt,
       beatAt,
       beatSeq,
-      isDead,
+      deadAt,
+      wanted,
+      rescue,
       queues,
       jobs,
       snapshot,
@@ -178,13 +233,22 @@ export async function readNodes(db: Db): Promise<readonly NodeRecord[]> {
       beatAt,
       beatAgeMs: now - beatAt,
       beatSeq,
-      isDead,
+      isDead: deadAt !== null,
+      rescue: decodeRescue(rescue, deadAt),
+      wanted,
       queues: parseTextArray(queues),
       // These two were written by `registerNode` and `beat` from values of these types.
       jobs: (parseJson(jobs) ?? []) as readonly PublishedJob[],
       snapshot: snapshot === null ? null : (parseJson(snapshot) as NodeSnapshot | null),
     }),
   )
+}
+
+function decodeRescue(rescue: string | null, at: number | null): NodeRescue | null {
+  if (rescue === null || at === null) return null
+  // Written by `rescueNode` from a value of this type.
+  const known = parseJson(rescue) as Omit<NodeRescue, 'at'> | null
+  return known === null ? null : { ...known, at }
 }
 
 /** The names that a node can run; null when it is unknown, retired or declared dead. */

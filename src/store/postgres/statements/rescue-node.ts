@@ -6,7 +6,7 @@
  */
 
 import type { ErrorRecord } from '../../../job/job.ts'
-import { crashError, decideRescue } from '../../rescue-decision.ts'
+import { crashError, decideRescue, rescueNote } from '../../rescue-decision.ts'
 import type { RescueAnswer, RescueRequest } from '../../store.ts'
 import { encodeError } from '../../stored-values.ts'
 import { plainArray, textArray } from '../array-literal.ts'
@@ -30,6 +30,8 @@ const LOCK_NODE =
   'select host, pid from /* schema */.node where id = $1::uuid and beat_seq = coalesce($2::bigint, beat_seq) and dead_at is null for update'
 
 const DECLARE_DEAD = 'update /* schema */.node set dead_at = (select /* schema */.now_ms()) where id = $1::uuid'
+
+const NOTE_RESCUE = 'update /* schema */.node set rescue = $2 where id = $1::uuid'
 
 const REMOVE_NODE = 'delete from /* schema */.node where id = $1::uuid'
 
@@ -79,6 +81,7 @@ export async function rescueNode(db: Db, request: RescueRequest): Promise<Rescue
   await db.query(DECLARE_DEAD, [request.node])
   const answer = await freeJobs(db, request, { host: String(dead[0]), pid: Number(dead[1]) })
   if (request.blame === 'nobody') await db.query(REMOVE_NODE, [request.node])
+  else await db.query(NOTE_RESCUE, [request.node, rescueNote(request, answer)])
   return answer
 }
 

@@ -3,7 +3,7 @@
  * an index, and counts stop at the cap.
  */
 
-import { COUNT_CAP, type QueueRecord } from '../../store.ts'
+import { BACKLOG_CAP, COUNT_CAP, type Backlog, type QueueRecord, type ScaleBounds } from '../../store.ts'
 import type { Db } from '../connection.ts'
 
 // Each `with` jumps from queue to queue in one index, in as many steps as there are queues.
@@ -43,17 +43,23 @@ const QUEUE_NAMES = `
     union select value from millrace_node, json_each(millrace_node.queues) where dead_at is null)
   where queue is not null order by queue`
 
-const COUNT_READY = `
+const countReady = (most: number): string => `
   select count(*) as jobs from (
-    select 1 from millrace_job indexed by millrace_job_ready where queue = ? and state = 'queued' and parked is null limit ${COUNT_CAP})`
+    select 1 from millrace_job indexed by millrace_job_ready where queue = ? and state = 'queued' and parked is null limit ${most})`
+
+const COUNT_READY = countReady(COUNT_CAP)
+const COUNT_BACKLOG = countReady(BACKLOG_CAP)
 
 const COUNT_PARKED = `
   select count(*) as jobs from (
     select 1 from millrace_job indexed by millrace_job_parked where queue = ? and parked is not null limit ${COUNT_CAP})`
 
-const COUNT_DUE = `
+const countDue = (most: number): string => `
   select count(*) as jobs from (
-    select 1 from millrace_job indexed by millrace_job_scheduled where queue = ? and state = 'scheduled' and due_at <= ? limit ${COUNT_CAP})`
+    select 1 from millrace_job indexed by millrace_job_scheduled where queue = ? and state = 'scheduled' and due_at <= ? limit ${most})`
+
+const COUNT_DUE = countDue(COUNT_CAP)
+const COUNT_BACKLOG_DUE = countDue(BACKLOG_CAP)
 
 const COUNT_SCHEDULED = `
   select count(*) as jobs from (
@@ -87,6 +93,8 @@ const OLDEST_SCHEDULED = `select min(due_at) as due_at from millrace_job indexed
 
 const READ_PAUSED = 'select name from millrace_queue where is_paused = 1'
 
+const READ_SCALES = 'select name, scale_min, scale_max from millrace_queue where scale_min is not null order by name'
+
 const READ_ENDED = 'select queue, sum(ended) as jobs from millrace_rollup where second > ? group by queue'
 
 /** See {@link Store.readQueues}. */
@@ -96,15 +104,43 @@ export function readQueues(db: Db): readonly QueueRecord[] {
   const running = byQueue(db.prepare(COUNT_RUNNING).all())
   const ended = byQueue(db.prepare(READ_ENDED).all(Math.floor(db.now / 1000) - 60))
   const paused = new Set(readPausedQueues(db))
-  return names.map(({ queue }) => ({
-    name: queue,
-    depth: cap(count(db, COUNT_READY, queue) + count(db, COUNT_PARKED, queue) + count(db, COUNT_DUE, queue, db.now)),
-    scheduled: count(db, COUNT_SCHEDULED, queue, db.now),
-    running: cap(running.get(queue) ?? 0),
-    oldestAgeMs: oldestAge(db, queue),
-    endedLastMinute: ended.get(queue) ?? 0,
-    isPaused: paused.has(queue),
-  }))
+  const scales = new Map(readScales(db).map(({ queue, min, max }) => [queue, { min, max }]))
+  return names.map(({ queue }) => {
+    const parked = count(db, COUNT_PARKED, queue)
+    return {
+      name: queue,
+      depth: cap(count(db, COUNT_READY, queue) + parked + count(db, COUNT_DUE, queue, db.now)),
+      parked,
+      scheduled: count(db, COUNT_SCHEDULED, queue, db.now),
+      running: cap(running.get(queue) ?? 0),
+      oldestAgeMs: oldestAge(db, queue, EVERY_KIND),
+      endedLastMinute: ended.get(queue) ?? 0,
+      isPaused: paused.has(queue),
+      scale: scales.get(queue) ?? null,
+    }
+  })
+}
+
+/** See {@link Store.readBacklogs}. */
+export function readBacklogs(db: Db, queues: readonly string[]): readonly Backlog[] {
+  return queues.map((queue) => {
+    const jobs = count(db, COUNT_BACKLOG, queue) + count(db, COUNT_BACKLOG_DUE, queue, db.now)
+    return {
+      depth: Math.min(jobs, BACKLOG_CAP),
+      oldestAgeMs: jobs === 0 ? null : oldestAge(db, queue, [OLDEST_READY, OLDEST_SCHEDULED]),
+    }
+  })
+}
+
+/** The bounds that operators stored. */
+export function readScales(db: Db): readonly ({ readonly queue: string } & ScaleBounds)[] {
+  // The columns of the statement; the checks of the table let both be null or neither.
+  const rows = db.prepare(READ_SCALES).all() as {
+    readonly name: string
+    readonly scale_min: number
+    readonly scale_max: number
+  }[]
+  return rows.map((row) => ({ queue: row.name, min: row.scale_min, max: row.scale_max }))
 }
 
 /** The names of the queues that are paused. */
@@ -122,8 +158,10 @@ function cap(jobs: number): number {
   return Math.min(jobs, COUNT_CAP)
 }
 
-function oldestAge(db: Db, queue: string): number | null {
-  const ages = [OLDEST_READY, OLDEST_PARKED, OLDEST_SCHEDULED].map((sql) => {
+const EVERY_KIND = [OLDEST_READY, OLDEST_PARKED, OLDEST_SCHEDULED]
+
+function oldestAge(db: Db, queue: string, kinds: readonly string[]): number | null {
+  const ages = kinds.map((sql) => {
     // An aggregate always answers one row.
     const { due_at } = db.prepare(sql).get(queue) as { readonly due_at: number | null }
     return due_at === null || due_at > db.now ? null : db.now - due_at

@@ -1,14 +1,25 @@
-/** The life of a node's row: `registerNode`, its beat, `readOrders`, `readNodes`, `retireNode`. */
+/** The life of a node's row: `registerNode`, its beat, `readOrders`, `orderNode`, `watchNodes`, `readNodes`, `retireNode`. */
 
-import type { NodeOrders, NodeRecord, NodeRegistration, NodeSnapshot, PublishedJob } from '../../store.ts'
+import type {
+  NodeOrders,
+  NodeRecord,
+  NodeRegistration,
+  NodeRescue,
+  NodeSnapshot,
+  NodeWish,
+  Order,
+  PublishedJob,
+} from '../../store.ts'
+import { auditedWish } from '../../audit-content.ts'
 import type { Db } from '../connection.ts'
 import type { NodeNames } from '../node-names.ts'
 import { parseJson, plainText, plainTextOrNull, wholeNumber } from '../../stored-values.ts'
+import { writeAudit } from './audit.ts'
 import { readBreakers } from './breakers.ts'
 import { giveBackJobs, readHeld } from './give-back-jobs.ts'
 import { unparkSome } from './park-jobs.ts'
 import { publishJobs } from './published-jobs.ts'
-import { readPausedQueues } from './read-queues.ts'
+import { readPausedQueues, readScales } from './read-queues.ts'
 
 const REGISTER = `
   insert into millrace_node (id, host, pid, pid_scope, pid_start, version, beat_ms, started_at, beat_at, beat_seq, queues, jobs, is_notifying)
@@ -20,13 +31,20 @@ const BEAT = `
   update millrace_node set beat_at = ?2, beat_seq = beat_seq + 1, snapshot = coalesce(?3, snapshot)
   where id = ?1 and dead_at is null`
 
-const IS_ALIVE = 'select 1 as alive from millrace_node where id = ? and dead_at is null'
+const READ_WISH = `
+  select wanted, (select watched_until from millrace_watch) as watched_until from millrace_node where id = ? and dead_at is null`
+
+const SET_WISH = 'update millrace_node set wanted = ?2 where id = ?1 and dead_at is null returning host, pid'
+
+// One who looks while another does has nothing to write most of the time.
+const WATCH = 'update millrace_watch set watched_until = ?1 + ?2 where watched_until < ?1 + ?2 / 2'
 
 const STOP_ORDERS = `
   select id, lease from millrace_job indexed by millrace_job_running where state = 'running' and node = ? and cancel_requested = 1`
 
 const READ_NODES = `
-  select id, host, pid, pid_scope, pid_start, version, started_at, beat_at, beat_seq, dead_at, queues, jobs, snapshot
+  select id, host, pid, pid_scope, pid_start, version, started_at, beat_at, beat_seq, dead_at, wanted, rescue, queues,
+    jobs, snapshot
   from millrace_node where dead_at is null or dead_at > ? order by started_at, id`
 
 const RETIRE = 'delete from millrace_node where id = ? and dead_at is null'
@@ -45,6 +63,8 @@ interface NodeRow {
   readonly beat_at: number
   readonly beat_seq: number
   readonly dead_at: number | null
+  readonly wanted: NodeWish | null
+  readonly rescue: string | null
   readonly queues: string
   readonly jobs: string
   readonly snapshot: string | null
@@ -79,15 +99,35 @@ export function beat(db: Db, node: string, snapshot: NodeSnapshot | null): boole
 
 /** See {@link Store.readOrders}. */
 export function readOrders(db: Db, node: string): NodeOrders {
-  const isKnown = db.prepare(IS_ALIVE).get(node) !== undefined
+  // The columns of the statement; the first has a check.
+  const row = db.prepare(READ_WISH).get(node) as
+    | { readonly wanted: NodeWish | null; readonly watched_until: number }
+    | undefined
   // The columns of the statement; a running row has a lease by the table's check.
   const stop = db.prepare(STOP_ORDERS).all(node) as { readonly id: string; readonly lease: string }[]
   return {
-    isKnown,
+    isKnown: row !== undefined,
     stop: stop.map(({ id, lease }) => ({ id, lease })),
     pausedQueues: readPausedQueues(db),
+    scales: readScales(db),
+    wanted: row?.wanted ?? null,
+    isWatched: row !== undefined && row.watched_until > db.now,
     breakers: readBreakers(db),
   }
+}
+
+/** See {@link Store.orderNode}. */
+export function orderNode(db: Db, node: string, wanted: NodeWish | null, order?: Order): boolean {
+  // The columns of the statement, in a strict table.
+  const row = db.prepare(SET_WISH).get(node, wanted) as { readonly host: string; readonly pid: number } | undefined
+  if (row === undefined) return false
+  writeAudit(db, order, auditedWish({ node, host: row.host, pid: row.pid }, wanted))
+  return true
+}
+
+/** See {@link Store.watchNodes}. */
+export function watchNodes(db: Db, forMs: number): void {
+  db.prepare(WATCH).run(db.now, wholeNumber(Math.ceil(forMs)))
 }
 
 /** See {@link Store.readNodes}. */
@@ -116,9 +156,18 @@ function decodeNode(row: NodeRow, now: number): NodeRecord {
     beatAgeMs: now - row.beat_at,
     beatSeq: row.beat_seq,
     isDead: row.dead_at !== null,
+    rescue: decodeRescue(row),
+    wanted: row.wanted,
     // These three were written by `registerNode` and `beat` from values of these types.
     queues: (parseJson(row.queues) ?? []) as readonly string[],
     jobs: (parseJson(row.jobs) ?? []) as readonly PublishedJob[],
     snapshot: row.snapshot === null ? null : (parseJson(row.snapshot) as NodeSnapshot | null),
   }
+}
+
+function decodeRescue({ rescue, dead_at: at }: NodeRow): NodeRescue | null {
+  if (rescue === null || at === null) return null
+  // Written by `rescueNode` from a value of this type.
+  const known = parseJson(rescue) as Omit<NodeRescue, 'at'> | null
+  return known === null ? null : { ...known, at }
 }

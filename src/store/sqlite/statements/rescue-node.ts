@@ -3,7 +3,7 @@
  * beaten meanwhile keeps everything, and of two rescuers one comes too late.
  */
 
-import { crashError, decideRescue } from '../../rescue-decision.ts'
+import { crashError, decideRescue, rescueNote } from '../../rescue-decision.ts'
 import type { RescueAnswer, RescueRequest } from '../../store.ts'
 import type { Db } from '../connection.ts'
 import { CANCELLED_BY_OPERATOR, EndedCounter, moveToCancelled, moveToDead, recordAttempt } from './end-job.ts'
@@ -12,6 +12,8 @@ import { releaseNotices } from './notices.ts'
 
 const DECLARE_DEAD = `
   update millrace_node set dead_at = ?3 where id = ?1 and beat_seq = coalesce(?2, beat_seq) and dead_at is null returning host, pid`
+
+const NOTE_RESCUE = 'update millrace_node set rescue = ? where id = ?'
 
 const REMOVE_NODE = 'delete from millrace_node where id = ?'
 
@@ -89,5 +91,6 @@ export function rescueNode(db: Db, request: RescueRequest): RescueAnswer | null 
   counter.write(db)
   releaseNotices(db, node)
   if (blame === 'nobody') db.prepare(REMOVE_NODE).run(node)
+  else db.prepare(NOTE_RESCUE).run(rescueNote(request, { requeued, failed, cancelled, quarantined }), node)
   return { requeued, failed, cancelled, quarantined }
 }
