@@ -76,7 +76,7 @@ describe('a node that others declared dead', () => {
       declareDead()
       await new Promise((resolve) => setTimeout(resolve, delayMs))
       await runner.stop({ timeout: 50 })
-      expect(runner.inspect()).toEqual({ state: 'idle', worker: null })
+      expect(runner.inspect()).toMatchObject({ state: 'idle', worker: null })
       release.open()
       await runner.start()
       expect(await (await runner.enqueue(work.quick, [])).result({ timeout: '5s' })).toBe('quick')

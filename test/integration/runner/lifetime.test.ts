@@ -52,7 +52,7 @@ describe('start', () => {
       await runner.start()
       expect(await (await runner.enqueue(work.run, [round])).result()).toBe(round)
       await runner.stop()
-      expect(runner.inspect()).toEqual({ state: 'idle', worker: null })
+      expect(runner.inspect()).toMatchObject({ state: 'idle', worker: null })
     }
     const nodes = events.filter(({ name }) => name === 'node:start').map(({ payload }) => payload.node)
     expect(new Set(nodes).size).toBe(3)
@@ -74,7 +74,7 @@ describe('start', () => {
     await runner.start()
     const calls = [runner.stop(), runner.start(), runner.stop()]
     await Promise.all(calls)
-    expect(runner.inspect()).toEqual({ state: 'idle', worker: null })
+    expect(runner.inspect()).toMatchObject({ state: 'idle', worker: null })
   })
 
   it('says what is wrong with its options, all at once', async () => {
@@ -92,7 +92,7 @@ describe('start', () => {
     const folder = tempFolder()
     const { runner } = aRunner({ work }, { database: `sqlite:${join(folder, 'jobs.db')}`, migrate: false })
     await expect(runner.start()).rejects.toMatchObject({ code: 'ERR_SCHEMA_OLDER' })
-    expect(runner.inspect()).toEqual({ state: 'idle', worker: null })
+    expect(runner.inspect()).toMatchObject({ state: 'idle', worker: null })
     expect(await runner.migrate()).toMatchObject({ from: 0, to: expect.any(Number) })
     expect(await runner.migrate()).toMatchObject({ applied: [] })
     await runner.start()
@@ -115,7 +115,7 @@ describe('stop', () => {
     const started = runner.start()
     await runner.stop()
     await started
-    expect(runner.inspect()).toEqual({ state: 'idle', worker: null })
+    expect(runner.inspect()).toMatchObject({ state: 'idle', worker: null })
   })
 })
 
