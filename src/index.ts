@@ -74,6 +74,7 @@ export type {
   QueueDepthEvent,
   RunnerEvents,
 } from './runner/events.ts'
+export type { Telemetry } from './telemetry/tracing.ts'
 export type { NoticeEvent } from './maintenance/dead-notifier.ts'
 export type { AttemptInfo, DeadLetter, ErrorGroup, JobInfo, JobSummary } from './runner/job-view.ts'
 export type {

@@ -56,6 +56,8 @@ export interface NewJob {
   /** The tenant or entity the job belongs to. */
   readonly key: string | null
   readonly tags: readonly string[]
+  /** The trace that it goes on with, as the text of whoever traces; null where nobody does. */
+  readonly trace: string | null
   /** When it may run: `delayMs` from now by the store's clock, or `at` in milliseconds since 1970; null is at once. */
   readonly due: { readonly delayMs: number } | { readonly at: number } | null
 }
@@ -76,6 +78,8 @@ export interface ClaimedJob {
   readonly timeoutMs: number | null
   readonly key: string | null
   readonly tags: readonly string[]
+  /** As it was enqueued, see {@link NewJob}. */
+  readonly trace: string | null
   /** How often a process died while it ran this job. */
   readonly crashes: number
   /** Milliseconds since 1970, by the store's clock. */
@@ -125,6 +129,8 @@ export interface JobRecord {
   readonly parked: ParkReason | null
   /** Whether a running job was asked to stop. */
   readonly isCancelRequested: boolean
+  /** As it was enqueued, see {@link NewJob}. */
+  readonly trace: string | null
 }
 
 /** Why a queued job is kept out of the ready index: no live node that serves its queue knows its name, or a breaker is open. */

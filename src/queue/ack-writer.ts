@@ -15,6 +15,7 @@ import type { Host } from '../host/host.ts'
 import type { ClaimedJob } from '../job/job.ts'
 import { isAboutContent } from '../store/errors.ts'
 import type { Ack, AckAnswer, Store } from '../store/store.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import { ExponentialWait } from './exponential-wait.ts'
 import { toAck, type FinishedJob } from './finished-job.ts'
 import type { Ledger } from './ledger.ts'
@@ -23,6 +24,7 @@ import type { Ledger } from './ledger.ts'
 export interface AckWriterOptions {
   readonly store: Store
   readonly ledger: Ledger
+  readonly tracing?: Tracing | undefined
   /** Takes attempts whose end the store has taken; `isStale` when it refused, because the lease no longer held. */
   readonly onAcked: (
     finished: FinishedJob,
@@ -150,7 +152,15 @@ export class AckWriter {
     const now = this.#host.clock.monotonic()
     let answer: AckAnswer
     try {
-      answer = await this.#options.store.ackJobs(batch.map((finished) => toAck(finished, now)))
+      const { store, tracing } = this.#options
+      const acks = batch.map((finished) => toAck(finished, now))
+      const send = (): Promise<AckAnswer> => store.ackJobs(acks)
+      answer = await (tracing === undefined
+        ? send()
+        : tracing.ack(
+            batch.map(({ job }) => job),
+            send,
+          ))
     } catch (error) {
       if (!isAboutContent(error)) throw error
       this.#options.onError(error)

@@ -24,6 +24,7 @@
 import type { Host, Timer } from '../host/host.ts'
 import type { ClaimedJob, ErrorRecord } from '../job/job.ts'
 import type { ClaimAnswer, Store } from '../store/store.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import { ExponentialWait } from './exponential-wait.ts'
 import type { Holder, Ledger } from './ledger.ts'
 
@@ -43,6 +44,7 @@ export interface JobsClaimed {
 export interface ClaimerOptions {
   readonly node: string
   readonly store: Store
+  readonly tracing?: Tracing | undefined
   readonly ledger: Ledger
   /** Whether the node was heard of late enough that nobody else can have its jobs. */
   readonly isHeard: () => boolean
@@ -201,7 +203,10 @@ export class Claimer {
     for (const { queue } of wants) if (!this.#searches.has(queue)) this.#searches.set(queue, this.#hints)
     try {
       this.#host.trace.point('claimer.claim', wants)
-      const answer = await this.#options.store.claimJobs({ node: this.#options.node, wants })
+      const { node, store, tracing } = this.#options
+      const answer = await (tracing === undefined
+        ? store.claimJobs({ node, wants })
+        : tracing.claim(() => store.claimJobs({ node, wants })))
       this.#wait.reset()
       this.#handOut(answer, wants, lines)
       this.#leave('claiming', 'idle')

@@ -9,7 +9,16 @@ import type { InsertedJob } from '../store/store.ts'
 import { EnqueueBatcher } from './enqueue-batcher.ts'
 
 function aNewJob(name = 'work.run'): NewJob {
-  const rest = { priority: 0, maxAttempts: 3, backoff: null, timeoutMs: null, key: null, tags: [], due: null }
+  const rest = {
+    priority: 0,
+    maxAttempts: 3,
+    backoff: null,
+    timeoutMs: null,
+    key: null,
+    tags: [],
+    trace: null,
+    due: null,
+  }
   return { id: anId(), isIdChosen: false, name, queue: 'default', args: { codec: 'json', text: '[]' }, ...rest }
 }
 

@@ -13,6 +13,7 @@ import type { ClaimedJob } from '../job/job.ts'
 import type { RegisteredJob } from '../job/registry.ts'
 import { sanitizeText } from '../job/stored-text.ts'
 import type { AttemptEnding, Store } from '../store/store.ts'
+import type { ProcessSpan } from '../telemetry/tracing.ts'
 import type { HandlerEnd } from './attempt-ending.ts'
 import { isKept, toAck, type FinishedJob } from './finished-job.ts'
 import type { KeepSettings } from './queue-settings.ts'
@@ -49,6 +50,8 @@ export class JobAttempt implements CurrentJob {
   readonly entry: RegisteredJob
   readonly waitMs: number
   readonly run: RunningJob
+  /** That of its handler, where somebody traces. */
+  span: ProcessSpan | undefined
   readonly #services: AttemptServices
   #end: HandlerEnd | undefined
   #onSettled: ((end: HandlerEnd) => void) | undefined

@@ -19,7 +19,8 @@ import { jobError } from '../job/errors.ts'
 import { argsInvalidError, validateInput, type InputSchemas } from '../job/input-schema.ts'
 import type { ClaimedJob } from '../job/job.ts'
 import type { RegisteredJob, Registry } from '../job/registry.ts'
-import type { Store } from '../store/store.ts'
+import type { AttemptEnding, Store } from '../store/store.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import { isPromise } from '../process/and-then.ts'
 import { judgeAttempt, neverBegan, type HandlerEnd } from './attempt-ending.ts'
 import { callOutcome, type QueueBreaker } from './breaker-verdict.ts'
@@ -54,6 +55,7 @@ export interface JobExecutorOptions {
   readonly onError: (error: unknown) => void
   /** `enqueue` as the running job sees it. */
   readonly enqueue: CurrentJob['enqueue']
+  readonly tracing?: Tracing | undefined
 }
 
 /** What came so lately need not be doubted: the node was heard of when it came. */
@@ -156,7 +158,10 @@ export class JobExecutor {
     this.#options.onStart(job, waitMs)
     let answer: unknown
     try {
-      answer = runInJob(attempt, entry.fn, ...args)
+      const span = this.#options.tracing?.process(job)
+      attempt.span = span
+      answer =
+        span === undefined ? runInJob(attempt, entry.fn, ...args) : span.run(() => runInJob(attempt, entry.fn, ...args))
     } catch (error) {
       attempt.settle({ type: 'threw', error })
     }
@@ -182,12 +187,15 @@ export class JobExecutor {
       random: this.#host.random,
       onBackoffProblem: this.#onBackoffProblem,
     })
+    const thrown = end.type === 'threw' ? end.error : undefined
     if (judgement === 'returned') {
+      attempt.span?.end({ outcome: 'interrupted', error: thrown })
       const runMs = this.#host.clock.monotonic() - run.startedAt
       this.#options.onInterrupted?.(job, runMs, run.stopReason?.type === 'lease-lost' ? 'lease-lost' : 'interrupted')
       return undefined
     }
     const { ending, isDiscarded } = judgement
+    attempt.span?.end({ outcome: isDiscarded ? 'discarded' : ending.type, error: thrown ?? failureOf(ending) })
     const breaker = this.#options.breakerOf(job.queue) ?? (job.probeOf === undefined ? null : EVERY_ERROR)
     const outcome =
       breaker === null
@@ -269,6 +277,11 @@ async function checkArgs(
   const checked = await validateInput(schemas, args)
   if (checked.isValid) return checked.values
   throw argsInvalidError(job.name, checked.issues)
+}
+
+/** Why an attempt failed whose handler threw nothing: it asked for it, or it took too long. */
+function failureOf(ending: AttemptEnding): unknown {
+  return ending.type === 'retry' || ending.type === 'failed' ? ending.error : undefined
 }
 
 function isObject(value: unknown): value is object {

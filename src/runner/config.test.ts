@@ -138,7 +138,7 @@ describe('readConfig', () => {
 describe('the database of the environment', () => {
   const read = [
     ['a runner', (options: object = {}) => readConfig({ jobs, ...options }).database],
-    ['a client', (options: object = {}) => readClientConfig(options)],
+    ['a client', (options: object = {}) => readClientConfig(options).database],
   ] as const
 
   it.each(read)('is that of %s that names none', (_, database) => {

@@ -11,6 +11,7 @@ import type { JobModules } from '../job/typed-jobs.ts'
 import { DEFAULT_QUEUE, DEFAULT_QUEUE_NAME, type KeepSettings, type QueueSettings } from '../queue/queue-settings.ts'
 import type { JobDetails, KeepPolicy } from '../store/store.ts'
 import type { PoolLike } from '../store/postgres/postgres-address.ts'
+import type { Telemetry } from '../telemetry/tracing.ts'
 import { readBreaker, type BreakerOptions } from './breaker-options.ts'
 import { readDatabase, type DatabaseSettings } from './database.ts'
 import { deadLetter, type DeadLetter } from './job-view.ts'
@@ -71,6 +72,8 @@ export interface ClientOptions {
    * `millrace migrate`. Default: true.
    */
   readonly migrate?: boolean | undefined
+  /** Sends traces and metrics of what this process does: `openTelemetry()` of `millrace/telemetry`. Default: none. */
+  readonly telemetry?: Telemetry | undefined
   /** Ports to the outside world to use instead of the defaults: a logger of your own, a clock for tests. */
   readonly host?: Partial<Host> | undefined
 }
@@ -108,6 +111,7 @@ export interface RunnerOptions<Jobs extends JobModules = JobModules> extends Cli
 /** {@link RunnerOptions}, checked and complete. */
 export interface RunnerConfig {
   readonly database: DatabaseSettings
+  readonly telemetry: Telemetry | undefined
   readonly registry: Registry
   /** The queues named in the configuration or by a job, and `default`. */
   readonly queues: readonly string[]
@@ -117,7 +121,7 @@ export interface RunnerConfig {
   readonly onDeadLetter: ((dead: JobDetails, signal: AbortSignal) => Promise<void>) | undefined
 }
 
-const CLIENT_NAMES = ['database', 'schema', 'durability', 'migrate', 'host'] as const
+const CLIENT_NAMES = ['database', 'schema', 'durability', 'migrate', 'telemetry', 'host'] as const
 const NAMES = [...CLIENT_NAMES, 'jobs', 'queues', 'stuckLimit', 'onDeadLetter', 'module'] as const
 const LATER_NAMES = ['cron'] as const
 const QUEUE_NAMES = ['concurrency', 'maxDemand', 'prefetch', 'timeout', 'keep', 'breaker'] as const
@@ -142,6 +146,7 @@ export function readConfig(options: unknown): RunnerConfig {
   const { registry, problems: jobProblems } = buildRegistry(reader.get('jobs'))
   problems.push(...jobProblems)
   const database = readDatabaseOptions({ reader, options, of, problems })
+  const telemetry = readTelemetry(reader, of)
   const queues = readQueues(reader, problems, later)
   const stuckLimit = reader.integer('stuckLimit', 1, MOST) ?? DEFAULT_STUCK_LIMIT
   const onDeadLetter = readListener(reader, of)
@@ -154,6 +159,7 @@ export function readConfig(options: unknown): RunnerConfig {
   const named = registry.jobs().flatMap(({ options: job }) => job?.queue ?? [])
   return Object.freeze({
     database,
+    telemetry,
     registry,
     queues: [...new Set([...queues.keys(), ...named, DEFAULT_QUEUE_NAME])],
     settingsOf: (queue: string) => queues.get(queue) ?? DEFAULT_QUEUE,
@@ -164,6 +170,20 @@ export function readConfig(options: unknown): RunnerConfig {
     stuckLimit,
     onDeadLetter,
   })
+}
+
+function readTelemetry(reader: OptionReader, of: string): Telemetry | undefined {
+  const value = reader.get('telemetry')
+  if (value === undefined) return undefined
+  if (typeof value === 'object' && value !== null && 'tracing' in value && 'attach' in value) {
+    // What has both can only be meant for this.
+    return value as Telemetry
+  }
+  const shown = value === null ? 'null' : typeof value
+  reader.problem(
+    `option "telemetry" of ${of} is ${shown}; pass what openTelemetry() of "millrace/telemetry" answers, such as telemetry: openTelemetry()`,
+  )
+  return undefined
 }
 
 function readListener(reader: OptionReader, of: string): RunnerConfig['onDeadLetter'] {
@@ -183,13 +203,17 @@ function readListener(reader: OptionReader, of: string): RunnerConfig['onDeadLet
  *
  * @throws `ConfigurationError` with every problem.
  */
-export function readClientConfig(options: unknown): DatabaseSettings {
+export function readClientConfig(options: unknown): {
+  readonly database: DatabaseSettings
+  readonly telemetry: Telemetry | undefined
+} {
   const problems: string[] = []
   const of = 'createClient'
   const reader = optionReader({ value: options, of, names: CLIENT_NAMES, problems })
   const database = readDatabaseOptions({ reader, options, of, problems })
+  const telemetry = readTelemetry(reader, of)
   if (problems.length > 0) throw new ConfigurationError(problems, { of })
-  return database
+  return { database, telemetry }
 }
 
 interface DatabaseReading {

@@ -19,7 +19,7 @@ import type { AnyRunner, Client, JobsOf, Runner, UntypedJobs } from './runner.ts
 export function createClient<Of extends AnyRunner = Runner<UntypedJobs>>(
   options: ClientOptions = {},
 ): Client<JobsOf<Of>> {
-  const database = readClientConfig(options)
+  const { database, telemetry } = readClientConfig(options)
   const host = nodeHost(options.host)
   const store = openStore(host, database)
   const published = new PublishedTargets(host.clock, store)
@@ -27,6 +27,7 @@ export function createClient<Of extends AnyRunner = Runner<UntypedJobs>>(
     title: 'client',
     store,
     bus: new Bus<RunnerEvents>(host.logger, CHANNEL_PREFIX),
+    telemetry,
     resolve: (target) => published.resolve(target),
     concurrencyOf: () => null,
     worker: () => undefined,

@@ -16,6 +16,7 @@ import { EnqueueBatcher } from '../queue/enqueue-batcher.ts'
 import { OutcomeUnknownError } from '../store/errors.ts'
 import type { InsertedJob, Store } from '../store/store.ts'
 import type { Bus } from '../telemetry/bus.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import type { RunnerEvents } from './events.ts'
 
 /** What an enqueuer needs. */
@@ -24,6 +25,7 @@ export interface EnqueuerOptions {
   /** What is known of the job that a caller means. Throws for what cannot be enqueued. */
   readonly resolve: (target: string | JobFunction) => EnqueueTarget | Promise<EnqueueTarget>
   readonly bus: Bus<RunnerEvents>
+  readonly tracing?: Tracing | undefined
   /** A job was stored, or was there already; with the option `tx`, before the transaction is committed. */
   readonly onAnswered?: ((job: NewJob, status: EnqueueStatus) => void) | undefined
   /** A job was stored; it is due in `dueInMs` milliseconds. */
@@ -70,8 +72,10 @@ export class Enqueuer {
     options: EnqueueOptions | undefined,
   ): Promise<EnqueuedJob> {
     const { job, tx } = await this.#prepare(target, args, options)
-    if (tx === undefined) return this.#announce(job, await this.#told(this.#batcher.insert(job)))
-    const [inserted] = await this.#options.store.insertInTransaction(tx, [job])
+    if (tx === undefined) {
+      return this.#announce(job, await this.#told(this.#traced([job], ([one]) => this.#batcher.insert(one ?? job))))
+    }
+    const [inserted] = await this.#traced([job], (jobs) => this.#options.store.insertInTransaction(tx, jobs))
     return this.#announceUncommitted(job, inserted)
   }
 
@@ -84,7 +88,7 @@ export class Enqueuer {
         'enqueueSync needs the option "tx": your connection of better-sqlite3 or node:sqlite; without one, use enqueue',
       )
     }
-    const [inserted] = this.#options.store.insertSync(tx, [job])
+    const [inserted] = this.#traced([job], (jobs) => this.#options.store.insertSync(tx, jobs))
     return this.#announceUncommitted(job, inserted)
   }
 
@@ -120,10 +124,10 @@ export class Enqueuer {
     const jobs = prepared.map(({ job }) => job)
     const { store } = this.#options
     if (tx === undefined) {
-      const inserted = await this.#told(store.insertJobs(jobs))
+      const inserted = await this.#told(this.#traced(jobs, (traced) => store.insertJobs(traced)))
       return jobs.map((job, index) => this.#announce(job, inserted[index]))
     }
-    const inserted = await store.insertInTransaction(tx, jobs)
+    const inserted = await this.#traced(jobs, (traced) => store.insertInTransaction(tx, traced))
     return jobs.map((job, index) => this.#announceUncommitted(job, inserted[index]))
   }
 
@@ -210,9 +214,17 @@ export class Enqueuer {
       timeoutMs: options.timeoutMs ?? settings?.timeoutMs ?? null,
       key: options.key ?? keyFor(entry, args),
       tags: options.tags,
+      trace: null,
       due: options.due,
     }
     return { job, tx: options.tx }
+  }
+
+  /** Sends jobs with the trace that they go on with, if somebody traces. */
+  #traced<Answer>(jobs: readonly NewJob[], send: (jobs: readonly NewJob[]) => Answer): Answer {
+    const { tracing } = this.#options
+    if (tracing === undefined) return send(jobs)
+    return tracing.enqueue(jobs, (trace) => send(trace === null ? jobs : jobs.map((job) => ({ ...job, trace }))))
   }
 
   #announce(job: NewJob, inserted: InsertedJob | undefined): EnqueuedJob {

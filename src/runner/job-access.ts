@@ -19,6 +19,7 @@ import { DEFAULT_QUEUE } from '../queue/queue-settings.ts'
 import { wantedReplicas } from '../queue/wanted-replicas.ts'
 import type { BulkAnswer, JobTarget as StoreTarget, Order, QueueChange, ScaleBounds, Store } from '../store/store.ts'
 import type { Bus } from '../telemetry/bus.ts'
+import type { Telemetry } from '../telemetry/tracing.ts'
 import { breakerAccess, type Breakers } from './breaker-access.ts'
 import { DeadLetterAccess } from './dead-letters.ts'
 import { Enqueuer, type EnqueuerOptions } from './enqueuer.ts'
@@ -40,6 +41,7 @@ export interface JobAccessOptions {
   readonly title: 'runner' | 'client'
   readonly store: Store
   readonly bus: Bus<RunnerEvents>
+  readonly telemetry: Telemetry | undefined
   readonly resolve: EnqueuerOptions['resolve']
   readonly onAnswered?: EnqueuerOptions['onAnswered']
   /** Between how many and how many jobs of a queue this process would run at the same time; null for one that runs none. */
@@ -85,11 +87,14 @@ export class JobAccess {
     this.#options = options
     this.#store = store
     this.#remark = options.remark
+    // Its events are those of the table, whose payloads are plain records.
+    options.telemetry?.attach((event, listener) => void bus.on(event as keyof RunnerEvents, listener as never))
     this.#endings = new Endings(host, { store, onError: (error) => bus.send('store:error', { error }) })
     this.#enqueuer = new Enqueuer(host, {
       store,
       resolve,
       bus,
+      tracing: options.telemetry?.tracing,
       onAnswered: options.onAnswered,
       onEnqueued: (queue, dueInMs) => worker()?.enqueued(queue, dueInMs),
     })

@@ -4,6 +4,7 @@ import { dateOrNull, toDate } from '../host/time.ts'
 import { decodeValue } from '../job/args-codec.ts'
 import type { Forensics } from '../job/forensics.ts'
 import type { AttemptRecord, EncodedValue, ErrorRecord, JobRecord, JobState } from '../job/job.ts'
+import { readCarrier } from '../telemetry/trace-carrier.ts'
 import type { ErrorGroupRecord, JobDetails } from '../store/store.ts'
 
 /** One attempt of a job. */
@@ -55,6 +56,8 @@ export interface JobInfo extends JobSummary {
   readonly fingerprint?: string | undefined
   /** Of a failed job: what its node knew in the moment in which it failed; absent where it was ended by others. */
   readonly forensics?: Forensics | undefined
+  /** The trace context with which it was enqueued, such as `{ traceparent: '00-…' }`; absent where nothing was traced. */
+  readonly trace?: Readonly<Record<string, string>> | undefined
 }
 
 /** A failed job. */
@@ -84,7 +87,8 @@ export interface ErrorGroup {
 
 /** The public form of a job and its attempts. */
 export function jobInfo({ job, attempts, dead }: JobDetails): JobInfo {
-  const info = { ...jobSummary(job), attempts: attempts.map(attemptInfo) }
+  const trace = job.trace === null ? {} : { trace: readCarrier(job.trace) }
+  const info = { ...jobSummary(job), attempts: attempts.map(attemptInfo), ...trace }
   if (dead === null) return info
   const { fingerprint, forensics } = dead
   return { ...info, fingerprint, ...(forensics === null ? {} : { forensics }) }

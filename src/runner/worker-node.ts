@@ -49,6 +49,7 @@ import { RunningJobs, type RunningJob } from '../queue/running-jobs.ts'
 import { System, type SystemSnapshot } from '../stage/index.ts'
 import type { Blame, JobDetails, KeepPolicy, NodeOrders, NodeSnapshot, NodeWish, Store } from '../store/store.ts'
 import type { Bus } from '../telemetry/bus.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import { announceBreaker } from './breaker-events.ts'
 import { publishedJobs } from './published-jobs.ts'
 import type { RunnerEvents } from './events.ts'
@@ -62,6 +63,7 @@ export interface WorkerNodeOptions {
   readonly store: Store
   readonly registry: Registry
   readonly bus: Bus<RunnerEvents>
+  readonly tracing: Tracing | undefined
   readonly settingsOf: (queue: string) => QueueSettings
   readonly keepPolicies: () => readonly KeepPolicy[]
   /** The queues to serve from the start. */
@@ -169,7 +171,7 @@ export class WorkerNode {
     this.#options = options
     this.id = uuidV4(host)
     this.#clockOffset = host.clock.now() - host.clock.monotonic()
-    const { store, registry, bus } = options
+    const { store, registry, bus, tracing } = options
     const onError = (error: unknown): void => bus.send('store:error', { error })
     const isHeard = (): boolean => store.silenceMs(this.id) < LEASE_MS
     const giveBack = (jobs: readonly ClaimedJob[]): void => void this.#ackWriter.giveBack(jobs)
@@ -177,6 +179,7 @@ export class WorkerNode {
     this.#ledger = new Ledger(host.clock, giveBack)
     this.#ackWriter = new AckWriter(host, {
       store,
+      tracing,
       ledger: this.#ledger,
       onAcked: (finished, answer) => {
         const { ending } = finished
@@ -209,6 +212,7 @@ export class WorkerNode {
     this.#executor = new JobExecutor(host, {
       registry,
       store,
+      tracing,
       ledger: this.#ledger,
       running: this.#running,
       timeoutMsOf: (queue) => options.settingsOf(queue).timeoutMs,
@@ -230,6 +234,7 @@ export class WorkerNode {
     this.#claimer = new Claimer(host, {
       node: this.id,
       store,
+      tracing,
       ledger: this.#ledger,
       isHeard,
       giveBack,

@@ -377,6 +377,7 @@ describe('rows written by hand', () => {
       priority: 0,
       maxAttempts: 3,
       tags: [],
+      trace: null,
       attempt: 1,
     })
     expect(held[0]?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)

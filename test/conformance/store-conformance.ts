@@ -212,6 +212,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
           timeoutMs: 1_500,
           key: 'tenant-1',
           tags: ['a', 'b "quoted"'],
+          trace: '{"traceparent":"00-1-2-01"}',
         })
         expect(await store.insertJobs([job])).toEqual([{ id: job.id, status: 'created' }])
         const { job: stored, attempts } = await record(job.id)
@@ -235,6 +236,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
           node: null,
           parked: null,
           isCancelRequested: false,
+          trace: job.trace,
         })
         expect(stored.dueAt).toBe(stored.createdAt)
         expect(attempts).toEqual([])
@@ -244,7 +246,19 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
           timeoutMs: 1_500,
           tags: job.tags,
           key: 'tenant-1',
+          trace: job.trace,
         })
+      })
+      test('keeps the trace of each job, and one that all of them share', async () => {
+        const apart = [aJob({ trace: '{"a":"1"}' }), aJob({ trace: '{"a":"2"}' }), aJob()]
+        const alike = jobs(2, { trace: '{"b":"1"}' })
+        await store.insertJobs(apart)
+        await store.insertJobs(alike)
+        await register()
+        const { jobs: claimed } = await store.claimJobs({ node: node.id, wants: [{ queue: 'q', count: 5 }] })
+        expect(claimed.map(({ trace }) => trace)).toEqual([...apart, ...alike].map(({ trace }) => trace))
+        await store.ackJobs(claimed.map((job) => ackOf(job)))
+        for (const { id, trace } of [...apart, ...alike]) expect((await record(id)).job.trace).toBe(trace)
       })
       test('answers nothing for nothing', async () => {
         expect(await store.insertJobs([])).toEqual([])
@@ -1089,7 +1103,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
 
     describe('retryJobs', () => {
       test('brings a failed job back with its id, args and earlier errors, from attempt 0', async () => {
-        const held = await heldJob({ priority: 3, tags: ['t'] })
+        const held = await heldJob({ priority: 3, tags: ['t'], trace: '{"a":"1"}' })
         const { createdAt } = held
         await store.ackJobs([ackOf(held, failed, { logs: ['first life'] })])
         await fixture.pass(5)
@@ -1103,6 +1117,7 @@ export function storeConformance({ name, open, skip = [] }: StoreConformance): v
           createdAt,
           priority: 3,
           tags: ['t'],
+          trace: '{"a":"1"}',
           error: null,
           endedAt: null,
           args: held.args,

@@ -28,6 +28,7 @@ for (let batch = 0; batch < Number(batches); batch++) {
     timeoutMs: null,
     key: null,
     tags: [],
+    trace: null,
     due: null,
   }))
   const inserted = await store.insertJobs(jobs)

@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   maintenance: ['host', 'process', 'stage', 'telemetry', 'job', 'store/store.ts', 'store/errors.ts'],
   metrics: ['host', 'telemetry', 'job', 'store/store.ts'],
   runner: ['host', 'process', 'telemetry', 'job', 'stage', 'store', 'queue', 'maintenance', 'metrics'],
-  exporters: ['host', 'metrics', 'runner', 'store/store.ts'],
+  exporters: ['host', 'metrics', 'telemetry', 'runner', 'store/store.ts'],
   dashboard: ['runner', 'metrics', 'job', 'host', 'store/store.ts', 'store/errors.ts'],
   testing: ['runner', 'metrics', 'job', 'host', 'store/store.ts', 'store/errors.ts', 'process', 'stage'],
   demo: ['index.ts', 'host'],

@@ -26,6 +26,7 @@ export function aJob(parts: Partial<NewJob> = {}): NewJob {
     timeoutMs: null,
     key: null,
     tags: [],
+    trace: null,
     due: null,
     ...parts,
   }

@@ -86,6 +86,7 @@ export function jobLines(job: JobInfo, now: number, colors: Colors): string[] {
     ['progress', job.progress === null ? '' : `${Math.round(job.progress * 100)} %`],
     ['result', job.state === 'completed' ? valueLine(job.result) : ''],
     ['error', job.error === null ? '' : errorLine(job.error, LONGEST_VALUE)],
+    ['trace', cleanLine(job.trace?.['traceparent'] ?? '')],
     ['alike', job.fingerprint === undefined ? '' : cleanLine(job.fingerprint)],
   ]
   return [

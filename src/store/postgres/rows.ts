@@ -24,12 +24,12 @@ export const LIVE_COLUMNS: string = `id, name, queue, ${LIVE_STATE} as state, ar
   crashes, key, tags, nullif(case lease when '${NO_UUID}' then last_lease else lease end, '${NO_UUID}') as lease,
   (select l.node from /* schema */.lease l where l.id = job.lease and l.queue = job.queue and l.priority = job.priority) as node,
   nullif(started_at, 0) as started_at, null::bigint as ended_at, progress, error, null::text as result, null::text as result_codec, parked,
-  cancel_requested`
+  cancel_requested, trace`
 
 /** The columns of an ended job, as {@link decodeJob} reads them. */
 export const ENDED_COLUMNS: string = `id, name, queue, state, args, args_codec, priority, due_at, created_at, attempt, max_attempts, crashes, key, tags,
   lease, node, nullif(started_at, 0) as started_at, ended_at, progress, error, result, result_codec, null::text as parked,
-  false as cancel_requested`
+  false as cancel_requested, trace`
 
 /** A row with {@link LIVE_COLUMNS} or {@link ENDED_COLUMNS}. */
 export type JobRow = readonly [
@@ -57,6 +57,7 @@ export type JobRow = readonly [
   resultCodec: EncodedValue['codec'] | null,
   parked: string | null,
   isCancelRequested: boolean,
+  trace: string | null,
 ]
 
 /** A row of a claim. The first columns are null where the row is no job that was claimed. */
@@ -72,7 +73,7 @@ export type ClaimRow = readonly [
   maxAttempts: number,
   createdAt: number,
   dueAt: number,
-  /** What hardly any job has: crashes, backoff, timeout, key and tags, as a JSON array. */
+  /** What hardly any job has: crashes, backoff, timeout, key, tags and trace, as a JSON array. */
   rest: string | null,
   queue: string,
   priority: number,
@@ -105,6 +106,7 @@ export function decodeClaimed(row: ClaimRow, id: string, name: string, facts: Cl
     timeoutMs: rest[2],
     key: rest[3],
     tags: rest[4],
+    trace: rest[5],
     crashes: rest[0],
     createdAt: row[8],
     dueAt: row[9],
@@ -118,15 +120,16 @@ type ClaimRest = readonly [
   timeoutMs: number | null,
   key: string | null,
   tags: readonly string[],
+  trace: string | null,
 ]
 
-const NO_REST: ClaimRest = [0, null, null, null, []]
+const NO_REST: ClaimRest = [0, null, null, null, [], null]
 
 /** Everything known of a job. */
 export function decodeJob(row: JobRow): JobRecord {
   const [id, name, queue, state, args, codec, priority, dueAt, createdAt, attempt, maxAttempts, crashes, key, tags] =
     row
-  const [node, startedAt, endedAt, progress, error, result, resultCodec, parked, isCancelRequested] = [
+  const [node, startedAt, endedAt, progress, error, result, resultCodec, parked, isCancelRequested, trace] = [
     row[15],
     row[16],
     row[17],
@@ -136,6 +139,7 @@ export function decodeJob(row: JobRow): JobRecord {
     row[21],
     row[22],
     row[23],
+    row[24],
   ]
   return {
     id,
@@ -159,6 +163,7 @@ export function decodeJob(row: JobRow): JobRecord {
     node,
     parked: parkReason(parked),
     isCancelRequested,
+    trace,
   }
 }
 

@@ -5,7 +5,7 @@ import { brokenRow, decodeError, decodeValue, parkReason, parseBackoff, parseJso
 
 /** The columns that a claim reads. */
 export const CLAIM_COLUMNS =
-  'seq, id, name, queue, args, args_codec, priority, due_at, created_at, attempt, max_attempts, crashes, backoff, timeout_ms, key, tags'
+  'seq, id, name, queue, args, args_codec, priority, due_at, created_at, attempt, max_attempts, crashes, backoff, timeout_ms, key, tags, trace'
 
 /** A row with {@link CLAIM_COLUMNS}. */
 export interface ClaimRow {
@@ -25,15 +25,16 @@ export interface ClaimRow {
   readonly timeout_ms: number | null
   readonly key: string | null
   readonly tags: string
+  readonly trace: string | null
 }
 
 /** The columns of a job that has not ended, as a {@link JobRow}. */
 export const LIVE_COLUMNS =
-  'id, name, queue, state, args, args_codec, priority, due_at, created_at, attempt, max_attempts, crashes, key, tags, lease, node, started_at, null as ended_at, progress, error, null as result, null as result_codec, parked, cancel_requested'
+  'id, name, queue, state, args, args_codec, priority, due_at, created_at, attempt, max_attempts, crashes, key, tags, lease, node, started_at, null as ended_at, progress, error, null as result, null as result_codec, parked, cancel_requested, trace'
 
 /** The columns of an ended job, as a {@link JobRow}. */
 export const ENDED_COLUMNS =
-  'id, name, queue, state, args, args_codec, priority, due_at, created_at, attempt, max_attempts, crashes, key, tags, lease, node, started_at, ended_at, progress, error, result, result_codec, null as parked, 0 as cancel_requested'
+  'id, name, queue, state, args, args_codec, priority, due_at, created_at, attempt, max_attempts, crashes, key, tags, lease, node, started_at, ended_at, progress, error, result, result_codec, null as parked, 0 as cancel_requested, trace'
 
 /** A row with {@link LIVE_COLUMNS} or {@link ENDED_COLUMNS}. */
 export interface JobRow {
@@ -61,6 +62,7 @@ export interface JobRow {
   readonly result_codec: EncodedValue['codec'] | null
   readonly parked: string | null
   readonly cancel_requested: number
+  readonly trace: string | null
 }
 
 /** A row of `millrace_attempt_error`. */
@@ -92,6 +94,7 @@ export function decodeClaimed(row: ClaimRow, lease: string, claimedAt: number): 
     timeoutMs: row.timeout_ms,
     key: row.key,
     tags,
+    trace: row.trace,
     crashes: row.crashes,
     createdAt: row.created_at,
     dueAt: row.due_at,
@@ -123,6 +126,7 @@ export function decodeJob(row: JobRow): JobRecord {
     node: row.node,
     parked: parkReason(row.parked),
     isCancelRequested: row.cancel_requested === 1,
+    trace: row.trace,
   }
 }
 

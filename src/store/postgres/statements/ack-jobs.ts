@@ -79,7 +79,7 @@ const ANSWER = `
 
 // What only an operator's retry needs stays behind: completed jobs are never retried.
 const SHOWN_COLUMNS =
-  'id, priority, max_attempts, created_at, queue, name, args, args_codec, key, tags, due_at, attempt, crashes, lease'
+  'id, priority, max_attempts, created_at, queue, name, args, args_codec, key, tags, trace, due_at, attempt, crashes, lease'
 
 const SHOWN_VALUES = SHOWN_COLUMNS.split(', ')
   .map((column) => `j.${column}`)

@@ -24,7 +24,8 @@ import { decodeClaimed, NO_UUID, type ClaimRow } from '../rows.ts'
 // What hardly any job has is one column, which is mostly null: each column costs, here and where it is read.
 const CLAIMED_COLUMNS = `j.seq, j.ctid, j.id, j.name, j.args, j.args_codec, j.attempt, j.max_attempts, j.created_at, j.due_at,
   case when j.crashes <> 0 or j.backoff is not null or j.timeout_ms is not null or j.key is not null or cardinality(j.tags) > 0
-    then jsonb_build_array(j.crashes, j.backoff, j.timeout_ms, j.key, to_jsonb(j.tags))::text end`
+      or j.trace is not null
+    then jsonb_build_array(j.crashes, j.backoff, j.timeout_ms, j.key, to_jsonb(j.tags), j.trace)::text end`
 
 const STAMP = `
   update /* schema */.job j set lease = $1::uuid, attempt = j.attempt + 1, claimed_at = (select /* schema */.now_ms()), started_at = 0,

@@ -10,7 +10,7 @@ import { NO_UUID } from '../rows.ts'
 
 /** The columns that go unchanged from a live job to its ended record, and back when an operator retries it. */
 export const CARRIED_COLUMNS =
-  'id, priority, max_attempts, created_at, timeout_ms, queue, name, args, args_codec, backoff, key, key_seq, unique_key, tags'
+  'id, priority, max_attempts, created_at, timeout_ms, queue, name, args, args_codec, backoff, key, key_seq, unique_key, tags, trace'
 
 /** The error of a job that an operator cancelled. */
 export const CANCELLED_BY_OPERATOR: ErrorRecord = { name: 'JobCancelledError', message: 'cancelled by an operator' }
@@ -44,9 +44,9 @@ const TO_DEAD = `
   insert into /* schema */.dead (${CARRIED_COLUMNS}, ${ENDED_COLUMNS}, fingerprint, forensics)
   select ${CARRIED_COLUMNS}, ${ENDED_VALUES}, fingerprint, forensics from removed join known on known_id = end_id
   on conflict (id) do update set (attempt, crashes, node, lease, started_at, ended_at, progress, error, args, args_codec, created_at,
-      due_at, name, queue, fingerprint, forensics)
+      due_at, name, queue, trace, fingerprint, forensics)
     = (excluded.attempt, excluded.crashes, excluded.node, excluded.lease, excluded.started_at, excluded.ended_at, excluded.progress,
-      excluded.error, excluded.args, excluded.args_codec, excluded.created_at, excluded.due_at, excluded.name, excluded.queue,
+      excluded.error, excluded.args, excluded.args_codec, excluded.created_at, excluded.due_at, excluded.name, excluded.queue, excluded.trace,
       excluded.fingerprint, excluded.forensics)`
 
 const REMOVE = 'delete from /* schema */.job where id = any($1::uuid[])'

@@ -10,17 +10,17 @@ import type { Db } from '../database.ts'
 const INPUT = `
   select (e->>0)::uuid as id, e->>1 as name, e->>2 as queue, e->>3 as args, e->>4 as args_codec, (e->>5)::smallint as priority,
     (e->>6)::integer as max_attempts, e->>7 as backoff, (e->>8)::double precision as timeout_ms, e->>9 as key,
-    (e->>10)::text[] as tags, n.now,
+    (e->>10)::text[] as tags, e->>13 as trace, n.now,
     -- A time that has passed counts as now: the job became due when it was stored, behind those that were due before.
     greatest(n.now, least(9007199254740991, ceil(coalesce((e->>12)::double precision, n.now + (e->>11)::double precision, n.now)))::bigint) as due_at
   from jsonb_array_elements($2::jsonb) with ordinality t (e, place), (select /* schema */.now_ms() as now) n
   order by place`
 
 const COLUMNS =
-  'id, name, queue, args, args_codec, priority, max_attempts, backoff, timeout_ms, key, tags, due_at, created_at, seq'
+  'id, name, queue, args, args_codec, priority, max_attempts, backoff, timeout_ms, key, tags, trace, due_at, created_at, seq'
 
 const VALUES = `
-  id, name, queue, args, args_codec, priority, max_attempts, backoff, timeout_ms, key, tags, due_at, now,
+  id, name, queue, args, args_codec, priority, max_attempts, backoff, timeout_ms, key, tags, trace, due_at, now,
     case when due_at <= now then nextval('/* schema */.job_seq') end`
 
 // A worker that is idle is told; the others ask by themselves. Every notification takes a lock of the whole server.
@@ -40,7 +40,7 @@ const INSERT_ALIKE = `
   inserted as (
     insert into /* schema */.job (${COLUMNS})
     select i.id, $4::text, $5::text, i.args, $6::text, $7::smallint, $8::integer, $9::text, $10::double precision, $11::text,
-      $12::text[], n.now, n.now, nextval('/* schema */.job_seq')
+      $12::text[], $13::text, n.now, n.now, nextval('/* schema */.job_seq')
     from unnest($2::uuid[], $3::text[]) i (id, args), (select /* schema */.now_ms() as now) n)
   select count(*) from told`
 
@@ -143,6 +143,7 @@ function isAlike(a: NewJob, b: NewJob): boolean {
     a.timeoutMs === b.timeoutMs &&
     a.key === b.key &&
     a.backoff === b.backoff &&
+    a.trace === b.trace &&
     a.tags.length === 0 &&
     b.tags.length === 0
   )
@@ -159,6 +160,7 @@ function encodeKind(job: NewJob): readonly (string | number | null)[] {
     job.timeoutMs,
     plainTextOrNull(job.key),
     '{}',
+    plainTextOrNull(job.trace),
   ]
 }
 
@@ -178,6 +180,7 @@ function encodeJobs(jobs: readonly NewJob[]): string {
       job.tags.length === 0 ? '{}' : textArray(job.tags.map(plainText)),
       job.due !== null && 'delayMs' in job.due ? wholeNumber(Math.ceil(job.due.delayMs)) : null,
       job.due !== null && 'at' in job.due ? wholeNumber(Math.ceil(job.due.at)) : null,
+      plainTextOrNull(job.trace),
     ]),
   )
 }

@@ -8,7 +8,7 @@ import { encodeError } from '../../stored-values.ts'
 
 /** The columns that go unchanged from a live job to its ended record, and back when an operator retries it. */
 export const CARRIED_COLUMNS =
-  'id, name, queue, args, args_codec, priority, created_at, max_attempts, backoff, timeout_ms, key, key_seq, unique_key, tags'
+  'id, name, queue, args, args_codec, priority, created_at, max_attempts, backoff, timeout_ms, key, key_seq, unique_key, tags, trace'
 
 // A stored record of the same id goes: it belongs to an earlier life of an id that was used again after it had ended.
 const TO_HISTORY = `

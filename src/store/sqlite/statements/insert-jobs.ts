@@ -6,8 +6,8 @@ import type { Db } from '../connection.ts'
 import { encodeBackoff, plainText, plainTextOrNull, wholeNumber } from '../../stored-values.ts'
 
 const INSERT = `
-  insert into millrace_job (id, name, queue, state, args, args_codec, priority, due_at, created_at, max_attempts, backoff, timeout_ms, key, tags)
-  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  insert into millrace_job (id, name, queue, state, args, args_codec, priority, due_at, created_at, max_attempts, backoff, timeout_ms, key, tags, trace)
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   on conflict (id) do nothing`
 
 const HAS_ENDED = `
@@ -38,6 +38,7 @@ export function insertJobs(db: Db, jobs: readonly NewJob[]): readonly InsertedJo
       job.timeoutMs,
       plainTextOrNull(job.key),
       job.tags.length === 0 ? '[]' : JSON.stringify(job.tags),
+      plainTextOrNull(job.trace),
     )
     return { id, status: Number(changes) === 1 ? 'created' : 'duplicate' }
   })
