@@ -374,7 +374,7 @@ export interface JobDetails {
 export interface DeadRecord {
   /** See `job/fingerprint.ts`; empty where the job failed before there were any. */
   readonly fingerprint: string
-  /** Null where it was ended by others than the node that ran it. */
+  /** Null where it was ended by no node, because its row could not be read. */
   readonly forensics: Forensics | null
 }
 
