@@ -62,7 +62,13 @@ export type {
   RunnerOptions,
 } from './runner/config.ts'
 export type { BreakerMode, BreakerSettings, BreakerState } from './job/breaker.ts'
-export type { BreakerChangeInfo, BreakerInfo, Breakers, BreakerTarget } from './runner/breaker-access.ts'
+export type {
+  BreakerChangeInfo,
+  BreakerInfo,
+  BreakerListOptions,
+  Breakers,
+  BreakerTarget,
+} from './runner/breaker-access.ts'
 export type { BreakerOptions } from './runner/breaker-options.ts'
 export type { AuditEntry, AuditOptions, OperatorOptions } from './runner/operators.ts'
 export type { AuditAction } from './store/store.ts'

@@ -1,13 +1,21 @@
 /** `runner.breakers`: circuit breakers as they are shown, and what an operator does to them. */
 
+import { types } from 'node:util'
+
 import type { Host } from '../host/host.ts'
 import { dateOrNull, toDate } from '../host/time.ts'
-import type { BreakerId, BreakerMode, BreakerSettings, BreakerState } from '../job/breaker.ts'
+import {
+  BREAKER_STATES,
+  type BreakerId,
+  type BreakerMode,
+  type BreakerSettings,
+  type BreakerState,
+} from '../job/breaker.ts'
 import { jobError, listProblems } from '../job/errors.ts'
 import { isJobName, JOB_NAME_RULE } from '../job/job-name.ts'
-import { optionReader } from '../job/option-reader.ts'
+import { optionReader, type OptionReader } from '../job/option-reader.ts'
 import { DEFAULT_QUEUE_NAME } from '../queue/queue-settings.ts'
-import type { BreakerRecord, Store } from '../store/store.ts'
+import { BREAKER_CAP, type BreakerQuery, type BreakerRecord, type Store } from '../store/store.ts'
 import { readOrder, type OperatorOptions } from './operators.ts'
 
 /** Which breaker: that of a job name, by default in the queue that its code names, or that of a key in a queue. */
@@ -50,10 +58,24 @@ export interface BreakerChangeInfo {
   readonly failures: number
 }
 
+/** Which breakers `breakers.list` answers; all conditions must hold. */
+export interface BreakerListOptions {
+  readonly queue?: string | undefined
+  /** Those of this job name. */
+  readonly name?: string | undefined
+  /** Those of this key. */
+  readonly key?: string | undefined
+  readonly state?: BreakerState | undefined
+  /** At most so many: 1 to 1,000, which is the default. As many as that means that there may be more. */
+  readonly limit?: number | undefined
+  /** Those that come after this one: the last of the page before. */
+  readonly after?: Pick<BreakerInfo, 'queue' | 'by' | 'subject' | 'changedAt'> | undefined
+}
+
 /** Circuit breakers, which all processes share. */
 export interface Breakers {
-  /** Every breaker that has opened in the last day or that an operator holds, at most 1,000; those that changed last first. */
-  list(): Promise<readonly BreakerInfo[]>
+  /** Breakers that have opened in the last day or that an operator holds, those that changed last first: a page of them. */
+  list(options?: BreakerListOptions): Promise<readonly BreakerInfo[]>
   /** Holds it open: its jobs wait until it is closed or let go. */
   open(target: BreakerTarget, options?: OperatorOptions): Promise<BreakerInfo>
   /** Holds it closed: its jobs run, whatever fails. */
@@ -81,9 +103,9 @@ export function breakerAccess(host: Host, { store, assertOpen, onChange }: Break
     return breakerInfo(record)
   }
   return {
-    list: async () => {
+    list: async (options) => {
       assertOpen()
-      return (await store.readBreakers()).map(breakerInfo)
+      return (await store.readBreakers(readQuery(options))).map(breakerInfo)
     },
     open: (target, options) => set('breakers.open', 'open', target, options),
     close: (target, options) => set('breakers.close', 'closed', target, options),
@@ -110,9 +132,49 @@ async function findBreaker(store: Store, verb: string, target: unknown): Promise
   return { queue: queue ?? (await queueOf(store, subject)), by: 'name', subject }
 }
 
+const LIST_NAMES = ['queue', 'name', 'key', 'state', 'limit', 'after'] as const
+
+function readQuery(value: unknown = {}): BreakerQuery {
+  const problems: string[] = []
+  const reader = optionReader({ value, of: 'breakers.list', names: LIST_NAMES, problems })
+  const [name, key] = [readText(reader, 'name'), readText(reader, 'key')]
+  if (name !== undefined && key !== undefined) {
+    reader.problem('breakers.list takes a name or a key, not both: a breaker is that of one of them')
+  }
+  const given = reader.get('state')
+  const state = BREAKER_STATES.find((one) => one === given)
+  if (given !== undefined && state === undefined) {
+    reader.problem(`option "state" of breakers.list must be one of ${BREAKER_STATES.join(', ')}`)
+  }
+  const by = name !== undefined ? 'name' : key !== undefined ? 'key' : undefined
+  const after = readPlace(reader)
+  const limit = reader.integer('limit', 1, BREAKER_CAP)
+  const query = { queue: reader.queue('queue'), by, subject: name ?? key, state, limit, after } as const
+  if (problems.length > 0) throw jobError('ERR_BAD_OPTIONS', listProblems('breakers.list', problems))
+  return query
+}
+
+function readText(reader: OptionReader, name: string): string | undefined {
+  const value = reader.get(name)
+  if (value === undefined || (typeof value === 'string' && value !== '')) return value
+  reader.problem(`option "${name}" of breakers.list must be a text`)
+  return undefined
+}
+
+function readPlace(reader: OptionReader): BreakerQuery['after'] {
+  const value = reader.get('after')
+  if (value === undefined) return undefined
+  // Looked at field by field.
+  const { queue, by, subject, changedAt } = (value ?? {}) as Readonly<Record<string, unknown>>
+  const isPlace = typeof queue === 'string' && typeof subject === 'string' && (by === 'name' || by === 'key')
+  if (isPlace && types.isDate(changedAt)) return { queue, by, subject, changedAt: changedAt.getTime() }
+  reader.problem('option "after" of breakers.list must be a breaker as it answers them: the last of the page before')
+  return undefined
+}
+
 /** The queue in which a job of this name has a breaker, or runs. */
 async function queueOf(store: Store, name: string): Promise<string> {
-  const known = (await store.readBreakers()).filter(({ by, subject }) => by === 'name' && subject === name)
+  const known = await store.readBreakers({ by: 'name', subject: name })
   const [only] = known
   if (only !== undefined && known.length === 1) return only.queue
   const [published] = await store.readPublishedJobs([name])

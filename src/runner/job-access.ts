@@ -246,14 +246,16 @@ export class JobAccess {
     this.assertOpen()
     const details = await this.#store.readJob(storedId(id))
     if (details === null) return null
-    const [queues, nodes, breakers] = await Promise.all([
+    const { job } = details
+    const { queue: of, name, key } = job
+    const [queues, nodes, ...breakers] = await Promise.all([
       this.#store.readQueues(),
       this.#store.readNodes(),
-      this.#store.readBreakers(),
+      this.#store.readBreakers({ queue: of, by: 'name', subject: name }),
+      ...(key === null ? [] : [this.#store.readBreakers({ queue: of, by: 'key', subject: key })]),
     ])
-    const { job } = details
     const queue = queues.find(({ name }) => name === job.queue) ?? null
-    return explainJob({ job, queue, nodes, breakers, now: this.#host.clock.now() })
+    return explainJob({ job, queue, nodes, breakers: breakers.flat(), now: this.#host.clock.now() })
   }
 
   async pause(queue: string, options?: OperatorOptions): Promise<void> {

@@ -54,7 +54,10 @@ export interface JobInfo extends JobSummary {
   readonly attempts: readonly AttemptInfo[]
   /** Of a failed job: the same for errors that are alike. See `runner.dead.groups()`. */
   readonly fingerprint?: string | undefined
-  /** Of a failed job: what its node knew in the moment in which it failed; absent where it was ended by others. */
+  /**
+   * Of a failed job: what its node knew in the moment in which it failed, or what was found of its process, where that had died.
+   * Absent where its stored row could not be read.
+   */
   readonly forensics?: Forensics | undefined
   /** The trace context with which it was enqueued, such as `{ traceparent: '00-…' }`; absent where nothing was traced. */
   readonly trace?: Readonly<Record<string, string>> | undefined

@@ -61,6 +61,7 @@ export class Witness {
     const { queues, ...rest } = this.#look()
     const isOwn = ({ queue }: QueueForensics): boolean => queue === job.queue
     return {
+      death: null,
       ...rest,
       queues: [...queues.filter(isOwn), ...queues.filter((queue) => !isOwn(queue))].slice(0, MOST_QUEUES),
       recentErrors,

@@ -132,8 +132,8 @@ export interface Store {
   countCalls(reports: readonly CallReport[]): Promise<readonly BreakerRecord[]>
   /** An operator holds a breaker open or closed, or lets it go. The breaker need not exist. */
   setBreaker(id: BreakerId, mode: BreakerMode, order: Order): Promise<BreakerRecord>
-  /** Every breaker that has ever changed its state or is held, at most {@link BREAKER_CAP}; those that changed last first. */
-  readBreakers(): Promise<readonly BreakerRecord[]>
+  /** Breakers that have ever changed their state or are held, at most {@link BREAKER_CAP}; those that changed last first. */
+  readBreakers(query?: BreakerQuery): Promise<readonly BreakerRecord[]>
 
   // ── nodes and upkeep ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -374,7 +374,7 @@ export interface JobDetails {
 export interface DeadRecord {
   /** See `job/fingerprint.ts`; empty where the job failed before there were any. */
   readonly fingerprint: string
-  /** Null where it was ended by others than the node that ran it. */
+  /** Null where it was ended by no node, because its row could not be read. */
   readonly forensics: Forensics | null
 }
 
@@ -581,6 +581,18 @@ export interface CallReport {
   readonly failures: number
 }
 
+/** What {@link Store.readBreakers} is asked for. All conditions must hold. */
+export interface BreakerQuery {
+  readonly queue?: string | undefined
+  readonly by?: BreakerId['by'] | undefined
+  readonly subject?: string | undefined
+  readonly state?: BreakerState | undefined
+  /** 1 to {@link BREAKER_CAP}, which is the default. */
+  readonly limit?: number | undefined
+  /** Only what comes after this one, which need not be there any more. */
+  readonly after?: (BreakerId & { readonly changedAt: number }) | undefined
+}
+
 /** A breaker as the store knows it. */
 export interface BreakerRecord extends BreakerId {
   readonly state: BreakerState
@@ -708,7 +720,7 @@ export interface NodeOrders {
   readonly wanted: NodeWish | null
   /** Somebody looks at the nodes: see {@link Store.watchNodes}. */
   readonly isWatched: boolean
-  /** As {@link Store.readBreakers} answers. */
+  /** As {@link Store.readBreakers} answers without a query. */
   readonly breakers: readonly BreakerRecord[]
 }
 

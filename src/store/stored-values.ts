@@ -36,8 +36,8 @@ export const PARKED_BY = { name: 'breaker', key: 'breaker-key' } as const
 /** Stored forensics; null where there are none. */
 export function decodeForensics(text: string | null): Forensics | null {
   const value = text === null ? null : parseJson(text)
-  // Written by the stores from a value of this type.
-  return isRecord(value) ? (value as unknown as Forensics) : null
+  // Written by the stores from a value of this type; what was written before there was a `death` told of nodes that lived.
+  return isRecord(value) ? ({ death: null, ...value } as unknown as Forensics) : null
 }
 
 /**

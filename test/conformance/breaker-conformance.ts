@@ -5,7 +5,13 @@ import { describe, expect } from 'vitest'
 
 import type { BreakerId, BreakerSettings } from '../../src/job/breaker.ts'
 import type { ClaimedJob } from '../../src/job/job.ts'
-import { AUDIT_KEPT_MS, type BreakerRecord, type NodeRegistration, type Store } from '../../src/store/store.ts'
+import {
+  AUDIT_KEPT_MS,
+  type BreakerQuery,
+  type BreakerRecord,
+  type NodeRegistration,
+  type Store,
+} from '../../src/store/store.ts'
 import { ackOf, aJob, aNode, anOrder, aProblem, jobs, published } from '../support/store-jobs.ts'
 import type { StoreFixture } from './store-conformance.ts'
 
@@ -296,6 +302,34 @@ export function breakerConformance(
       expect(await breaker()).toMatchObject({ state: 'closed', mode: 'closed' })
       await store().setBreaker(NAME, 'auto', anOrder())
       expect(await fail(NAME)).toHaveLength(1)
+    })
+    test('is found by its queue, its subject and its state, and in pages', async () => {
+      const subjects = Array.from({ length: 7 }, (_, number) => `customer-${number}`)
+      for (const [number, subject] of subjects.entries()) {
+        const id = { queue: number % 2 === 0 ? 'q' : 'r', by: 'key', subject } as const
+        await store().setBreaker(id, number < 4 ? 'open' : 'closed', anOrder())
+      }
+      await store().setBreaker({ queue: 'q', by: 'name', subject: 'customer-0' }, 'open', anOrder())
+      const found = async (query: BreakerQuery): Promise<readonly string[]> =>
+        (await store().readBreakers(query)).map(({ queue, by, subject }) => `${queue} ${by} ${subject}`)
+      expect(await found({ queue: 'q', by: 'key', subject: 'customer-0' })).toEqual(['q key customer-0'])
+      expect(await found({ queue: 'r', by: 'key', subject: 'customer-0' })).toEqual([])
+      expect(await found({ subject: 'customer-0' })).toHaveLength(2)
+      expect([...(await found({ state: 'open', queue: 'r' }))].sort()).toEqual(['r key customer-1', 'r key customer-3'])
+      expect(await found({ subject: 'customer-\u{0}-\u{D800}' })).toEqual([])
+
+      const all = await store().readBreakers()
+      expect(all).toHaveLength(8)
+      const paged: BreakerRecord[] = []
+      for (;;) {
+        const last = paged.at(-1)
+        const after = last === undefined ? undefined : { ...last, changedAt: last.changedAt ?? 0 }
+        const page = await store().readBreakers({ limit: 3, after })
+        expect(page.length).toBe(paged.length < 6 ? 3 : 2)
+        paged.push(...page)
+        if (page.length < 3) break
+      }
+      expect(paged).toEqual(all)
     })
     test('tells nodes with their orders', async () => {
       const a = await node()

@@ -16,6 +16,7 @@ export interface Surroundings {
 }
 
 const forensics: Forensics = {
+  death: null,
   node: { id: anId(), host: 'h', pid: 1, version: '1', nodeVersion: 'v20', uptimeMs: 5 },
   load: { averages: [1, 2, 3], cpus: 2, loopLagMs: 4 },
   memory: { residentBytes: 1, heapUsedBytes: 2, heapLimitBytes: 3, freeBytes: 4, totalBytes: 5 },
@@ -63,14 +64,32 @@ export function deadLetterConformance({ test, fixture }: Surroundings): void {
         next: null,
       })
     })
-    test('have no forensics where a rescue ended them, and other jobs have neither', async () => {
+    test('tell what was found of their process, where a rescue ended them; other jobs have no forensics', async () => {
       await register()
-      await store().insertJobs([aJob({ maxAttempts: 1 })])
-      const { jobs } = await store().claimJobs({ node: node.id, wants: [{ queue: 'q', count: 1 }] })
+      await store().insertJobs([aJob({ maxAttempts: 1 }), aJob({ maxAttempts: 5 })])
+      const { jobs } = await store().claimJobs({ node: node.id, wants: [{ queue: 'q', count: 2 }] })
+      const consumer = { startedAt: 1, done: 0, failed: 0, lastJobAt: null, job: jobs[0]?.id ?? null }
+      const view = { queue: 'q', concurrency: 2, demand: 0, buffered: [], consumers: [consumer] }
+      const snapshot = { state: 'alive', loopLagMs: 3, memoryBytes: 4_096, queues: [view] } as const
+      await store().publishSnapshot(node.id, snapshot, true)
       await store().markStarted(jobs)
-      await store().rescueNode({ node: node.id, beatSeq: null, quarantineAfter: 3 })
+      const by = anId()
+      await store().rescueNode({ node: node.id, by, beatSeq: null, quarantineAfter: 3 })
       const found = await details(jobs[0]?.id ?? '')
-      expect(found).toMatchObject({ job: { state: 'failed' }, dead: { forensics: null } })
+      expect(found).toMatchObject({
+        job: { state: 'failed' },
+        dead: {
+          forensics: {
+            death: { silentMs: expect.any(Number), crashes: 1, foundBy: by },
+            node: { id: node.id, host: node.host, pid: node.pid, version: node.version, nodeVersion: null },
+            load: { averages: null, loopLagMs: 3 },
+            memory: { residentBytes: 4_096, heapUsedBytes: null },
+            held: { jobs: 2, handlers: 1 },
+            queues: [{ queue: 'q', running: 1, depth: null }],
+            timing: { waitMs: expect.any(Number), runMs: expect.any(Number) },
+          },
+        },
+      })
       expect(found.dead?.fingerprint).toMatch(/^[\da-f]{16}$/)
       const waiting = aJob()
       await store().insertJobs([waiting])

@@ -58,7 +58,10 @@ describe.each(WORKER_PLACES)('a job that kills its process, on %s', (_store, aPl
       })
       const dead = (await runner.dead.list()).jobs
       expect(dead.map(({ id }) => id).toSorted()).toEqual(guilty.toSorted())
-      for (const { error } of dead) expect(error).toMatchObject({ code: 'ERR_QUARANTINED' })
+      for (const { error, forensics } of dead) {
+        expect(error).toMatchObject({ code: 'ERR_QUARANTINED' })
+        expect(forensics).toMatchObject({ death: { crashes: 3 }, node: { pid: expect.any(Number) } })
+      }
       for (const id of guilty) {
         const starts = readRecord(place.record).filter((line) => line.id === id && line.kind === 'start')
         expect(starts.length).toBeLessThanOrEqual(3)

@@ -114,7 +114,7 @@ function bound(
     readAudit: (query) => core.readAudit(query),
     countCalls: (reports) => core.countCalls(reports),
     setBreaker: (...args) => core.setBreaker(...args),
-    readBreakers: () => core.readBreakers(),
+    readBreakers: (...args) => core.readBreakers(...args),
     registerNode: (node) => core.registerNode(node),
     readPublishedJobs: (names) => core.readPublishedJobs(names),
     readOrders: (node) => core.readOrders(node),

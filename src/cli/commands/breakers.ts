@@ -2,12 +2,14 @@
 
 import { Command } from 'commander'
 
-import type { BreakerInfo, BreakerTarget } from '../../index.ts'
+import type { BreakerInfo, BreakerListOptions, BreakerTarget, Runner } from '../../index.ts'
+import { BREAKER_STATES } from '../../job/breaker.ts'
 import { usageError } from '../cli-error.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { addDatabaseOption } from '../job-filter.ts'
 import { withDataRunner, type DataOptions } from '../open-runner.ts'
 import { addOperatorOptions, readOperator, type OperatorFlags } from '../operator-options.ts'
+import { wholeNumber } from '../option-values.ts'
 import { cleanLine } from '../output/clean-text.ts'
 import { formatTable, type Column } from '../output/table.ts'
 import { durationText } from '../output/time-text.ts'
@@ -21,6 +23,18 @@ const VERBS: Readonly<Record<Verb, string>> = {
   auto: 'let a breaker go: it opens and closes by itself again',
 }
 
+interface BreakersFlags extends DataOptions {
+  readonly queue?: string | undefined
+  readonly name?: string | undefined
+  readonly key?: string | undefined
+  readonly state?: string | undefined
+  readonly limit?: number | undefined
+}
+
+const DEFAULT_LIMIT = 100
+/** The most that the API answers at once. */
+const PAGE = 1_000
+
 interface BreakerFlags extends DataOptions, OperatorFlags {
   readonly queue?: string | undefined
   readonly key?: string | undefined
@@ -30,7 +44,13 @@ interface BreakerFlags extends DataOptions, OperatorFlags {
 export function breakersCommand(launch: Launch): Command {
   return addDatabaseOption(
     new Command('breakers').description('show the circuit breakers that have opened, or that somebody holds'),
-  ).action((options: DataOptions) => launch((session) => showBreakers(session, options)))
+  )
+    .option('--queue <queue>', 'only of this queue')
+    .option('--name <name>', 'only of this job name, such as payments.charge')
+    .option('--key <key>', 'only of this key')
+    .option('--state <state>', `only in this state: ${BREAKER_STATES.join(', ')}`)
+    .option('--limit <n>', `at most this many, those that changed last (default: ${DEFAULT_LIMIT})`, wholeNumber)
+    .action((flags: BreakersFlags) => launch((session) => showBreakers(session, flags)))
 }
 
 /** Makes `breaker` with its verbs. */
@@ -76,13 +96,17 @@ function readTarget(verb: Verb, name: string | undefined, { queue, key }: Breake
   return { key, queue }
 }
 
-async function showBreakers(session: Session, options: DataOptions): Promise<ExitCode> {
+async function showBreakers(session: Session, flags: BreakersFlags): Promise<ExitCode> {
   const { terminal, clock } = session
-  return withDataRunner(session, options, async ({ runner }) => {
-    const breakers = await runner.breakers.list()
-    terminal.printJson({ breakers })
+  const { queue, name, key, state, limit = DEFAULT_LIMIT } = flags
+  return withDataRunner(session, flags, async ({ runner }) => {
+    // The API says what is wrong with it.
+    const filter = { queue, name, key, state: state as BreakerListOptions['state'] }
+    const { breakers, hasMore } = await readPages(runner, filter, limit)
+    terminal.printJson({ breakers, ...(hasMore ? { more: true } : {}) })
     if (breakers.length === 0) {
-      terminal.say('no circuit breaker has opened in the last day, and nobody holds one')
+      const isAll = Object.values(filter).every((value) => value === undefined)
+      terminal.say(`no ${isAll ? '' : 'such '}circuit breaker has opened in the last day, and nobody holds one`)
       return EXIT.ok
     }
     const { colors } = terminal
@@ -104,8 +128,28 @@ async function showBreakers(session: Session, options: DataOptions): Promise<Exi
       cleanLine(breaker.changes.at(-1)?.reason ?? '-'),
     ])
     terminal.print(...formatTable(columns, rows, { width: terminal.width, paintHeader: colors.dim }))
+    if (hasMore && !terminal.isJson) {
+      terminal.say(`there are more than these ${limit}: narrow it with --state open, --queue or --key, or add --limit`)
+    }
     return EXIT.ok
   })
+}
+
+/** As many as are wanted, over pages of the API, and whether there are more. */
+async function readPages(
+  runner: Runner,
+  filter: BreakerListOptions,
+  limit: number,
+): Promise<{ readonly breakers: readonly BreakerInfo[]; readonly hasMore: boolean }> {
+  const breakers: BreakerInfo[] = []
+  for (;;) {
+    const left = limit + 1 - breakers.length
+    const size = Math.min(PAGE, limit < 1 ? limit : left)
+    const page = await runner.breakers.list({ ...filter, limit: size, after: breakers.at(-1) })
+    breakers.push(...page)
+    if (page.length < size || breakers.length > limit) break
+  }
+  return { breakers: breakers.slice(0, limit), hasMore: breakers.length > limit }
 }
 
 function titleOf({ by, subject, queue }: BreakerInfo): string {

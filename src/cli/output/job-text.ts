@@ -99,17 +99,42 @@ export function jobLines(job: JobInfo, now: number, colors: Colors): string[] {
 
 /** What the node knew when the job failed. */
 function forensicsLines(
-  { node, load, memory, held, queues, recentErrors, timing }: Forensics,
+  { death, node, load, memory, held, queues, recentErrors, timing }: Forensics,
   colors: Colors,
 ): string[] {
   const megabytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MB`
-  const averages = load.averages.map((average) => average.toFixed(2)).join(' ')
+  // What is not known is left out.
+  const told = (...parts: readonly (string | null)[]): string[] => {
+    const known = parts.filter((part) => part !== null)
+    return known.length === 0 ? [] : [known.join(', ')]
+  }
+  const of = <Value>(value: Value | null, text: (value: Value) => string): string | null =>
+    value === null ? null : text(value)
+  const averages = load.averages?.map((average) => average.toFixed(2)).join(' ') ?? null
   const ran = timing.runMs === null ? 'never began' : `ran ${durationText(timing.runMs)}`
   const lines = [
-    `node ${node.id}, pid ${node.pid} on ${node.host}, up ${durationText(node.uptimeMs)}, millrace ${node.version}, Node.js ${node.nodeVersion}`,
-    `load ${averages} on ${load.cpus} CPUs, event loop late by ${durationText(load.loopLagMs)}`,
-    `memory ${megabytes(memory.residentBytes)}, heap ${megabytes(memory.heapUsedBytes)} of ${megabytes(memory.heapLimitBytes)}, machine ${megabytes(memory.freeBytes)} free of ${megabytes(memory.totalBytes)}`,
-    `held ${held.jobs} jobs, ${held.handlers} handlers (${held.stuck} stuck), ${held.outbox} ends not written`,
+    ...(death === null ? [] : [deathLine(death)]),
+    ...told(
+      `node ${node.id}, pid ${node.pid} on ${node.host}`,
+      of(node.uptimeMs, (ms) => `up ${durationText(ms)}`),
+      of(node.version, (version) => `millrace ${version}`),
+      of(node.nodeVersion, (version) => `Node.js ${version}`),
+    ),
+    ...told(
+      of(averages, (text) => `load ${text} on ${load.cpus ?? 'unknown'} CPUs`),
+      of(load.loopLagMs, (ms) => `event loop late by ${durationText(ms)}`),
+    ),
+    ...told(
+      of(memory.residentBytes, (bytes) => `memory ${megabytes(bytes)}`),
+      of(memory.heapUsedBytes, (bytes) => `heap ${megabytes(bytes)} of ${megabytes(memory.heapLimitBytes ?? 0)}`),
+      of(memory.freeBytes, (bytes) => `machine ${megabytes(bytes)} free of ${megabytes(memory.totalBytes ?? 0)}`),
+    ),
+    ...told(
+      `held ${held.jobs} jobs`,
+      of(held.handlers, (handlers) => `${handlers} handlers`),
+      of(held.stuck, (stuck) => `${stuck} stuck`),
+      of(held.outbox, (outbox) => `${outbox} ends not written`),
+    ),
     `waited ${durationText(timing.waitMs)}, ${ran}`,
     ...queues.map(
       ({ queue, depth, running, concurrency, buffered }) =>
@@ -120,6 +145,13 @@ function forensicsLines(
     ),
   ]
   return ['  when it failed', ...lines.map((line) => colors.dim(`    ${cleanLine(line, LONGEST_VALUE)}`))]
+}
+
+function deathLine({ silentMs, crashes, foundBy }: NonNullable<Forensics['death']>): string {
+  const silence = silentMs === null ? '' : `, nothing was heard of it for ${durationText(silentMs)}`
+  const finder = foundBy === null ? '' : `, found by node ${foundBy}`
+  const times = crashes === 1 ? 'one crash' : `${crashes} crashes`
+  return `its process had died${silence}${finder}; the job was running in ${times}; what follows is what the process told last`
 }
 
 function attemptLines(attempt: JobInfo['attempts'][number], colors: Colors): string[] {

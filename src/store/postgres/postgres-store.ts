@@ -316,9 +316,9 @@ class PostgresStore implements Store {
     return this.#database.general.transaction((db) => setBreaker(db, id, mode, order))
   }
 
-  async readBreakers(): ReturnType<Store['readBreakers']> {
+  async readBreakers(...[query]: Parameters<Store['readBreakers']>): ReturnType<Store['readBreakers']> {
     await this.open()
-    return readBreakers(this.#database.general)
+    return readBreakers(this.#database.general, query)
   }
 
   // ── nodes and upkeep ─────────────────────────────────────────────────────────────────────────────────────────────

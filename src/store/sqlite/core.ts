@@ -295,8 +295,8 @@ export class SqliteCore implements SyncVerbs {
     return this.#write((db) => setBreaker(db, id, mode, order))
   }
 
-  readBreakers(): VerbAnswer<'readBreakers'> {
-    return this.#read((db) => readBreakers(db))
+  readBreakers(...[query]: VerbArgs<'readBreakers'>): VerbAnswer<'readBreakers'> {
+    return this.#read((db) => readBreakers(db, query))
   }
 
   readQueues(): VerbAnswer<'readQueues'> {

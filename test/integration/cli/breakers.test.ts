@@ -42,6 +42,28 @@ describe.each(DATABASES)('circuit breakers on %s', (_, newDatabase) => {
     expect(document.breaker).toMatchObject({ queue: 'email', by: 'key', subject: 'acme', mode: 'closed' })
   })
 
+  it('are listed as asked, and it is told when there are more', async () => {
+    const project = cliProject(await newDatabase())
+    await project.run(['migrate'])
+    for (const key of ['acme', 'beta', 'gamma']) {
+      await project.run(['breaker', key === 'beta' ? 'close' : 'open', '--queue', 'email', '--key', key])
+    }
+    const listed = async (...args: string[]): Promise<readonly string[]> =>
+      (await project.json(['breakers', ...args])).document.breakers.map((one: { subject: string }) => one.subject)
+    expect(await listed()).toEqual(['gamma', 'beta', 'acme'])
+    expect(await listed('--state', 'open')).toEqual(['gamma', 'acme'])
+    expect(await listed('--key', 'beta', '--queue', 'email')).toEqual(['beta'])
+    expect(await listed('--name', 'work.echo')).toEqual([])
+    expect((await project.json(['breakers', '--limit', '2'])).document).toMatchObject({
+      breakers: [{}, {}],
+      more: true,
+    })
+    expect((await project.run(['breakers', '--limit', '2'])).stderr).toContain('there are more than these 2')
+    expect((await project.run(['breakers', '--limit', '3'])).stderr).toBe('')
+    expect((await project.run(['breakers', '--state', 'ajar'])).code).toBe(2)
+    expect((await project.run(['breakers', '--limit', '0'])).code).toBe(2)
+  })
+
   it.each([
     ['a name that nobody knows', ['open', 'work.nothing'], 4],
     ['what can be no name', ['open', 'not a name'], 2],

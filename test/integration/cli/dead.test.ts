@@ -93,6 +93,23 @@ describe('millrace show', () => {
     expect(stdout).toContain(document.jobs[0].fingerprint)
     expect(stdout).not.toContain('\u001b')
   })
+
+  it('shows what is known of a process that was killed with the job', async () => {
+    const project = cliProject()
+    const killed = await project.worker()
+    const { id } = (await project.json(['enqueue', 'work.untilOpen', '--max-attempts', '1'])).document
+    await eventually(async () => (await project.json(['ls', '--state', 'running'])).document.jobs[0]?.startedAt)
+    killed.child.kill('SIGKILL')
+    await killed.ended
+    await project.worker()
+    await eventually(async () => (await project.json(['dead'])).document.jobs.length === 1)
+    const { stdout } = await project.run(['show', id])
+    expect(stdout).toMatch(
+      /its process had died, nothing was heard of it for .+, found by node [\da-f-]{36}; .+ one crash;/,
+    )
+    expect(stdout).toMatch(new RegExp(`node [\\da-f-]{36}, pid ${killed.child.pid} on .*, millrace \\d`))
+    expect(stdout).not.toMatch(/Node\.js|heap|null|undefined|NaN/)
+  }, 60_000)
 })
 
 describe('what is wrong', () => {

@@ -140,6 +140,27 @@ describe.each(DATABASES)('a breaker on %s', (_, newDatabase) => {
     ])
     await expect(client.breakers.open('no.body')).rejects.toMatchObject({ code: 'ERR_UNKNOWN_JOB' })
     await expect(client.breakers.open({ key: 'acme' } as never)).rejects.toMatchObject({ code: 'ERR_BAD_OPTIONS' })
+
+    expect(await client.breakers.list({ queue: 'api', key: 'acme' })).toMatchObject([{ by: 'key', subject: 'acme' }])
+    const [latest] = await client.breakers.list({ limit: 1 })
+    expect(latest).toMatchObject({ by: 'name', subject: 'pay.charge' })
+    expect(await client.breakers.list({ after: latest })).toMatchObject([{ subject: 'acme' }])
+    expect(await client.breakers.list({ state: 'open' })).toEqual([])
+    for (const [options, says] of [
+      [{ name: 'pay.charge', key: 'acme' }, 'a name or a key, not both'],
+      [{ state: 'ajar' }, 'closed, open, half-open'],
+      [{ limit: 1_001 }, '"limit"'],
+      [{ key: '' }, '"key"'],
+      [{ after: 'acme' }, '"after"'],
+      [{ after: null }, '"after"'],
+      [{ qeueu: 'api' }, 'qeueu'],
+      [7, 'breakers.list'],
+    ] as const) {
+      await expect(client.breakers.list(options as never)).rejects.toMatchObject({
+        code: 'ERR_BAD_OPTIONS',
+        message: expect.stringContaining(says),
+      })
+    }
   })
 
   it('keeps its state when all workers are gone', async () => {

@@ -20,8 +20,15 @@ import {
   type BreakerState,
 } from '../../../job/breaker.ts'
 import { breakerRecord, decodeBreaker, encodeBreaker, IDLE_BREAKER_KEPT_MS } from '../../breaker-content.ts'
-import { PARKED_BY, plainText } from '../../stored-values.ts'
-import { BREAKER_CAP, type Ack, type BreakerRecord, type CallReport, type Order } from '../../store.ts'
+import { PARKED_BY, plainText, plainTextOrNull } from '../../stored-values.ts'
+import {
+  BREAKER_CAP,
+  type Ack,
+  type BreakerQuery,
+  type BreakerRecord,
+  type CallReport,
+  type Order,
+} from '../../store.ts'
 import { plainArray, textArray } from '../array-literal.ts'
 import type { Db } from '../database.ts'
 import { NO_UUID } from '../rows.ts'
@@ -59,9 +66,21 @@ export const LOCK_NEWS_SHARED: string = lockOf('_shared')
 
 const TELL_NODES = 'update /* schema */.node set breakers = breakers + 1 where dead_at is null'
 
-const READ_CHANGED = `
+const IS_AFTER =
+  '(b.changed_at < $6::bigint or b.changed_at = $6::bigint and (b.queue, b.kind, b.subject) > ($7::text, $8::text, $9::text))'
+
+// Conditions that are asked for, and no others: a queue and a subject are found by the key of the table, all else by the order.
+const readChanged = ({ queue, by, subject, state, after }: BreakerQuery): string => `
   select ${COLUMNS}, (select /* schema */.now_ms()) from /* schema */.breaker b
-  where b.changed_at is not null order by b.changed_at desc limit ${BREAKER_CAP}`
+  where ${[
+    'b.changed_at is not null',
+    queue === undefined ? '$1::text is null' : 'b.queue = $1::text',
+    by === undefined ? '$2::text is null' : 'b.kind = $2::text',
+    subject === undefined ? '$3::text is null' : 'b.subject = $3::text',
+    state === undefined ? '$4::text is null' : 'b.state = $4::text',
+    ...(after === undefined ? [] : ['b.changed_at <= $6::bigint', IS_AFTER]),
+  ].join(' and ')}
+  order by b.changed_at desc, b.queue, b.kind, b.subject limit $5::integer`
 
 const READ_ACTIVE = `
   select n.breakers, /* schema */.now_ms(), coalesce((
@@ -151,8 +170,11 @@ export async function setBreaker(db: Db, id: BreakerId, mode: BreakerMode, order
 }
 
 /** See {@link Store.readBreakers}. */
-export async function readBreakers(db: Db): Promise<readonly BreakerRecord[]> {
-  const rows = (await db.query(READ_CHANGED)) as unknown as readonly BreakerRow[] // the columns of the statement
+export async function readBreakers(db: Db, query: BreakerQuery = {}): Promise<readonly BreakerRecord[]> {
+  const { queue = null, by = null, subject = null, state = null, limit = BREAKER_CAP, after } = query
+  const place = after === undefined ? [] : [after.changedAt, plainText(after.queue), after.by, plainText(after.subject)]
+  const asked = [plainTextOrNull(queue), by, plainTextOrNull(subject), state, limit, ...place]
+  const rows = (await db.query(readChanged(query), asked)) as unknown as readonly BreakerRow[] // the columns of the statement
   return rows.map((row) => breakerRecord(idOf(row), breakerOf(row), row[9]))
 }
 

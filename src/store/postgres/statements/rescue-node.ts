@@ -7,8 +7,9 @@
 
 import type { ErrorRecord } from '../../../job/job.ts'
 import { crashError, decideRescue, rescueNote } from '../../rescue-decision.ts'
-import type { RescueAnswer, RescueRequest } from '../../store.ts'
-import { encodeError } from '../../stored-values.ts'
+import { rescueForensics, type DeadNode, type DyingJob, type RescueFacts } from '../../rescue-forensics.ts'
+import type { NodeSnapshot, RescueAnswer, RescueRequest } from '../../store.ts'
+import { encodeError, parseJson } from '../../stored-values.ts'
 import { plainArray, textArray } from '../array-literal.ts'
 import type { Db, Row } from '../database.ts'
 import { isLockTaken } from '../errors.ts'
@@ -29,6 +30,9 @@ import {
 const LOCK_NODE =
   'select host, pid from /* schema */.node where id = $1::uuid and beat_seq = coalesce($2::bigint, beat_seq) and dead_at is null for update'
 
+// Nothing when its row is gone.
+const READ_DEAD = 'select version, started_at, beat_at, snapshot from /* schema */.node where id = $1::uuid'
+
 const DECLARE_DEAD = 'update /* schema */.node set dead_at = (select /* schema */.now_ms()) where id = $1::uuid'
 
 const NOTE_RESCUE = 'update /* schema */.node set rescue = $2 where id = $1::uuid'
@@ -36,7 +40,8 @@ const NOTE_RESCUE = 'update /* schema */.node set rescue = $2 where id = $1::uui
 const REMOVE_NODE = 'delete from /* schema */.node where id = $1::uuid'
 
 const heldByNode = (lock: string): string => `
-  select j.id, j.lease, j.queue, j.name, j.attempt, j.max_attempts, j.crashes, j.started_at, j.cancel_requested, (select /* schema */.now_ms())
+  select j.id, j.lease, j.queue, j.name, j.attempt, j.max_attempts, j.crashes, j.started_at, j.cancel_requested,
+    j.created_at, j.due_at, j.claimed_at, (select /* schema */.now_ms())
   from /* schema */.lease l cross join ${UNDER_LEASE}
   where l.node = $1::uuid order by j.seq ${lock}`
 
@@ -71,6 +76,9 @@ type HeldRow = readonly [
   crashes: number,
   startedAt: number,
   isCancelRequested: boolean,
+  createdAt: number,
+  dueAt: number,
+  claimedAt: number,
   now: number,
 ]
 
@@ -88,7 +96,7 @@ export async function rescueNode(db: Db, request: RescueRequest): Promise<Rescue
 /** Frees what a node holds that is dead. */
 export async function freeJobs(
   db: Db,
-  { node, quarantineAfter, blame }: Omit<RescueRequest, 'beatSeq'>,
+  { node, by, quarantineAfter, blame }: Omit<RescueRequest, 'beatSeq'>,
   dead: { readonly host: string; readonly pid: number },
 ): Promise<RescueAnswer> {
   const attempts: EndedAttempt[] = []
@@ -98,13 +106,15 @@ export async function freeJobs(
     readonly crashes: number
     readonly error: ErrorRecord
   }[] = []
-  const toFail: EndedJob[] = []
+  const toFail: { readonly ended: EndedJob; readonly dying: DyingJob }[] = []
   const toCancel: EndedJob[] = []
   const quarantined: string[] = []
   const crash = crashError(dead, node)
   // The columns of the statement.
-  for (const row of (await lockHeld(db, node)) as unknown as readonly HeldRow[]) {
-    const [id, lease, queue, name, attempt, maxAttempts, before, startedAt, isCancelRequested, now] = row
+  const rows = (await lockHeld(db, node)) as unknown as readonly HeldRow[]
+  for (const row of rows) {
+    const [id, lease, queue, name, attempt, maxAttempts, before, startedAt, isCancelRequested] = row
+    const [, , , , , , , , , createdAt, dueAt, claimedAt, now] = row
     const held = {
       id,
       lease,
@@ -122,7 +132,8 @@ export async function freeJobs(
     if (decision.type === 'requeue') {
       toRequeue.push({ id, attempt: decision.attempt, crashes, error: decision.crash })
     } else if (decision.type === 'fail') {
-      toFail.push({ ...ended, error: decision.error })
+      const dying = { queue, crashes, createdAt, dueAt, claimedAt, startedAt: startedAt === 0 ? null : startedAt }
+      toFail.push({ ended: { ...ended, error: decision.error }, dying })
       if (decision.isQuarantined) quarantined.push(id)
     } else {
       toCancel.push({ ...ended, error: CANCELLED_BY_OPERATOR })
@@ -138,13 +149,38 @@ export async function freeJobs(
     ])
     await raiseGeneration(db)
   }
-  await moveToDead(db, toFail)
+  const failed =
+    toFail.length === 0
+      ? []
+      : await withForensics(db, toFail, { id: node, ...dead }, { by: by ?? null, heldJobs: rows.length })
+  await moveToDead(db, failed)
   await moveToCancelled(db, toCancel)
-  await countEnded(db, [...toFail, ...toCancel], null)
+  await countEnded(db, [...failed, ...toCancel], null)
   await db.query(DROP_LEASES, [node])
   await releaseNotices(db, node)
   const idsOf = (jobs: readonly { readonly id: string }[]): string[] => jobs.map(({ id }) => id)
-  return { requeued: idsOf(toRequeue), failed: idsOf(toFail), cancelled: idsOf(toCancel), quarantined }
+  return { requeued: idsOf(toRequeue), failed: idsOf(failed), cancelled: idsOf(toCancel), quarantined }
+}
+
+type DeadRow = readonly [version: string, startedAt: number, beatAt: number, snapshot: string | null]
+
+/** The jobs that fail, with what is known of their node. */
+async function withForensics(
+  db: Db,
+  jobs: readonly { readonly ended: EndedJob; readonly dying: DyingJob }[],
+  dead: Pick<DeadNode, 'id' | 'host' | 'pid'>,
+  rescue: Pick<RescueFacts, 'by' | 'heldJobs'>,
+): Promise<readonly EndedJob[]> {
+  // The columns of the statement.
+  const [row] = (await db.query(READ_DEAD, [dead.id])) as unknown as readonly DeadRow[]
+  const [version, startedAt, beatAt, told] = row ?? [null, null, null, null]
+  // Written by `beat` from a value of this type.
+  const snapshot = told === null ? null : (parseJson(told) as NodeSnapshot | null)
+  const known = { ...dead, version, startedAt, beatAt, snapshot }
+  return jobs.map(({ ended, dying }) => ({
+    ...ended,
+    forensics: rescueForensics({ dead: known, now: ended.endedAt, ...rescue }, dying),
+  }))
 }
 
 /** Locks the jobs of a node, but for those that somebody else keeps locked. */

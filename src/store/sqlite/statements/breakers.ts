@@ -15,7 +15,14 @@ import {
 } from '../../../job/breaker.ts'
 import { breakerRecord, decodeBreaker, encodeBreaker } from '../../breaker-content.ts'
 import { plainText } from '../../stored-values.ts'
-import { BREAKER_CAP, type Ack, type BreakerRecord, type CallReport, type Order } from '../../store.ts'
+import {
+  BREAKER_CAP,
+  type Ack,
+  type BreakerQuery,
+  type BreakerRecord,
+  type CallReport,
+  type Order,
+} from '../../store.ts'
 import type { Db } from '../connection.ts'
 import { writeAudit } from './audit.ts'
 
@@ -32,9 +39,21 @@ const UPDATE = `
   update millrace_breaker set state = ?4, open_until = ?5, version = ?6, changed_at = ?7, touched_at = ?8, content = ?9
   where queue = ?1 and kind = ?2 and subject = ?3 and version = ?10`
 
-const READ_CHANGED = `
-  select ${BREAKER_COLUMNS} from millrace_breaker indexed by millrace_breaker_changed
-  where changed_at is not null order by changed_at desc limit ${BREAKER_CAP}`
+type Condition = readonly [sql: string, ...values: readonly (string | number)[]]
+
+function conditionsOf({ queue, by, subject, state, after }: BreakerQuery): readonly Condition[] {
+  const conditions: Condition[] = [['changed_at is not null']]
+  if (queue !== undefined) conditions.push(['queue = ?', plainText(queue)])
+  if (by !== undefined) conditions.push(['kind = ?', by])
+  if (subject !== undefined) conditions.push(['subject = ?', plainText(subject)])
+  if (state !== undefined) conditions.push(['state = ?', state])
+  if (after !== undefined) {
+    const place = [plainText(after.queue), after.by, plainText(after.subject)] as const
+    conditions.push(['changed_at <= ?', after.changedAt])
+    conditions.push(['(changed_at < ? or (queue, kind, subject) > (?, ?, ?))', after.changedAt, ...place])
+  }
+  return conditions
+}
 
 /** A row of `millrace_breaker`. */
 export interface BreakerRow {
@@ -70,9 +89,17 @@ export function setBreaker(db: Db, id: BreakerId, mode: BreakerMode, order: Orde
 }
 
 /** See {@link Store.readBreakers}. */
-export function readBreakers(db: Db): readonly BreakerRecord[] {
+export function readBreakers(db: Db, query: BreakerQuery = {}): readonly BreakerRecord[] {
+  const conditions = conditionsOf(query)
+  // A queue and a subject are found by the key of the table, everything else in the order of the answer.
+  const isFoundByKey = query.queue !== undefined && query.subject !== undefined
+  const index = isFoundByKey ? '' : 'indexed by millrace_breaker_changed'
+  const sql = `select ${BREAKER_COLUMNS} from millrace_breaker ${index}
+    where ${conditions.map(([condition]) => condition).join(' and ')}
+    order by changed_at desc, queue, kind, subject limit ?`
+  const values = conditions.flatMap(([, ...given]) => given)
   // The columns of the statement, in a strict table.
-  const rows = db.prepare(READ_CHANGED).all() as BreakerRow[]
+  const rows = db.prepare(sql).all(...values, query.limit ?? BREAKER_CAP) as BreakerRow[]
   return rows.map((row) => breakerRecord(idOf(row), breakerOf(row), db.now))
 }
 
