@@ -46,6 +46,15 @@ describe('rescueForensics', () => {
     })
   })
 
+  it('leaves out what a node told in a form that is not ours', () => {
+    // As a node of another version may have written it.
+    const snapshot = { ...dead.snapshot, queues: [{ queue: 'q' }] } as unknown as DeadNode['snapshot']
+    expect(rescueForensics({ ...facts, dead: { ...dead, snapshot } }, job)).toMatchObject({
+      death: { silentMs: 10_000 },
+      queues: [],
+    })
+  })
+
   it('does with a node of which nothing is left, with a job that had not begun, and with clocks that were set back', () => {
     const gone = { ...dead, version: null, startedAt: null, beatAt: null, snapshot: null }
     expect(rescueForensics({ ...facts, dead: gone, by: null }, { ...job, startedAt: null })).toMatchObject({

@@ -41,8 +41,19 @@ export interface RescueFacts {
 const MOST_QUEUES = 20
 const LONGEST_HOST = 255
 
-/** See the head of this file. */
-export function rescueForensics({ dead, heldJobs, by, now }: RescueFacts, job: DyingJob): Forensics {
+/**
+ * See the head of this file. What a node of another version told of itself may have another shape: it is left out then, because
+ * a rescue must not fail for what is good to know.
+ */
+export function rescueForensics(facts: RescueFacts, job: DyingJob): Forensics {
+  try {
+    return forensicsOf(facts, job)
+  } catch {
+    return forensicsOf({ ...facts, dead: { ...facts.dead, snapshot: null } }, job)
+  }
+}
+
+function forensicsOf({ dead, heldJobs, by, now }: RescueFacts, job: DyingJob): Forensics {
   const { id, host, pid, version, startedAt, beatAt, snapshot } = dead
   const queues = snapshot?.queues ?? []
   const since = (from: number, to: number): number => Math.max(0, Math.round(to - from))

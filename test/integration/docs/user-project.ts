@@ -39,6 +39,8 @@ const PACKAGES = [
   'better-sqlite3',
   '@types/better-sqlite3',
   'pg',
+  '@opentelemetry/api',
+  '@opentelemetry/sdk-trace-node',
   '@types/pg',
   'postgres',
   'drizzle-orm',
