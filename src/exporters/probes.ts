@@ -1,9 +1,10 @@
 /**
- * Probes: whether a process lives and whether it is ready, for whoever starts and stops processes, and its metrics.
+ * Probes: whether a process lives and whether it is ready, for whoever starts and stops processes, and its figures.
  *
  *     GET /livez     200 while its event loop turns and not too many handlers are stuck; else it is time for a new process
  *     GET /readyz    200 while it takes jobs and the store answers
  *     GET /metrics   for Prometheus
+ *     GET /scaling   how many processes the queues could use, for scalers outside; 503 while the store is away
  *
  * Whether it lives is never asked of the store: a new process would not bring that back.
  */
@@ -16,6 +17,7 @@ import type { AnyRunner } from '../runner/runner.ts'
 import { telemetrySourceOf, type TelemetrySource } from '../runner/telemetry-source.ts'
 import { PROMETHEUS_TYPE } from './prometheus-text.ts'
 import { prometheusText } from './prometheus.ts'
+import { scalingDocument } from './scaling.ts'
 
 /** How a process stands. */
 export interface Health {
@@ -95,7 +97,7 @@ function codeOf(error: unknown): string {
 }
 
 /**
- * Answers requests for `/livez`, `/readyz` and `/metrics`, wherever in the path they are, and 404 for all others: to be mounted
+ * Answers requests for `/livez`, `/readyz`, `/metrics` and `/scaling`, wherever in the path they are, and 404 for all others: to be mounted
  * in a server of your own.
  *
  * @throws `ERR_NO_TELEMETRY`.
@@ -176,8 +178,12 @@ async function answerTo(runner: AnyRunner, method: string, path: string): Promis
     }
     case '/metrics':
       return { status: 200, type: PROMETHEUS_TYPE, body: await prometheusText(runner) }
+    case '/scaling': {
+      const scaling = await scalingDocument(telemetrySourceOf(runner))
+      return scaling === null ? json(503, { error: 'the store does not answer' }) : json(200, scaling)
+    }
     default:
-      return json(404, { error: 'there are /livez, /readyz and /metrics' })
+      return json(404, { error: 'there are /livez, /readyz, /metrics and /scaling' })
   }
 }
 

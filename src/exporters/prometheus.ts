@@ -9,16 +9,15 @@
 import { OUTCOMES } from '../metrics/attempt-totals.ts'
 import type { Histogram } from '../metrics/histogram.ts'
 import { MOST_SERIES, OTHER, type MetricSeries } from '../metrics/metrics-recorder.ts'
-import type { AnyRunner } from '../runner/runner.ts'
+import { nodeState } from '../runner/node-view.ts'
+import type { AnyRunner, QueueInfo } from '../runner/runner.ts'
 import { telemetrySourceOf, type TelemetrySource } from '../runner/telemetry-source.ts'
-import type { NodeRecord, QueueRecord } from '../store/store.ts'
+import type { NodeRecord } from '../store/store.ts'
 import { prometheusLines, type Family, type HistogramSample, type Sample } from './prometheus-text.ts'
+import { readStoredFigures } from './stored-figures.ts'
 
 /** The bounds of the histograms: doublings from a millisecond to eighteen minutes, which are bounds of our buckets too. */
 const BOUNDS_MS: readonly number[] = Array.from({ length: 21 }, (_, power) => 1.024 * 2 ** power)
-
-/** How long a scrape waits for the store. */
-const STORE_LIMIT_MS = 3_000
 
 const underWay = new WeakMap<object, Promise<string>>()
 
@@ -37,33 +36,11 @@ export function prometheusText(runner: AnyRunner): Promise<string> {
 }
 
 async function collect(source: TelemetrySource): Promise<string> {
-  const stored = await readStored(source)
+  const stored = await readStoredFigures(source)
   const families = [...attemptFamilies(source), ...processFamilies(source), ...reliabilityFamilies(source)]
   families.push(gauge('store_up', 'Whether the store answered this scrape.', [[{}, stored === null ? 0 : 1]]))
-  if (stored !== null) families.push(...queueFamilies(stored.queues), nodeFamily(stored.nodes))
+  if (stored !== null) families.push(...queueFamilies(stored.queues), nodeFamily(source, stored.nodes))
   return prometheusLines(families)
-}
-
-interface Stored {
-  readonly queues: readonly QueueRecord[]
-  readonly nodes: readonly NodeRecord[]
-}
-
-/** Null when the store does not answer, or not soon. */
-function readStored({ host, store }: TelemetrySource): Promise<Stored | null> {
-  return new Promise((resolve) => {
-    const timer = host.clock.after(STORE_LIMIT_MS, () => resolve(null), { keepAlive: false })
-    Promise.all([store.readQueues(), store.readNodes()]).then(
-      ([queues, nodes]) => {
-        timer.cancel()
-        resolve({ queues, nodes })
-      },
-      () => {
-        timer.cancel()
-        resolve(null)
-      },
-    )
-  })
 }
 
 function attemptFamilies(source: TelemetrySource): Family[] {
@@ -140,8 +117,8 @@ function reliabilityFamilies(source: TelemetrySource): Family[] {
 }
 
 // Every process tells the same of the store: `max`, not `sum`, is right over several.
-function queueFamilies(queues: readonly QueueRecord[]): Family[] {
-  const family = (name: string, help: string, valueOf: (queue: QueueRecord) => number, join = sumOf): Family => {
+function queueFamilies(queues: readonly QueueInfo[]): Family[] {
+  const family = (name: string, help: string, valueOf: (queue: QueueInfo) => number, join = sumOf): Family => {
     const values = queues.map((queue) => ({ queue: queue.name, value: valueOf(queue) }))
     return gauge(name, help, byQueue(values, join))
   }
@@ -155,7 +132,13 @@ function queueFamilies(queues: readonly QueueRecord[]): Family[] {
       ({ oldestAgeMs }) => (oldestAgeMs ?? 0) / 1_000,
       mostOf,
     ),
-    family('queue_paused', 'Whether the queue is paused.', ({ isPaused }) => (isPaused ? 1 : 0), mostOf),
+    family('queue_paused', 'Whether the queue is paused.', ({ paused }) => (paused ? 1 : 0), mostOf),
+    family(
+      'queue_wanted_replicas',
+      'How many processes the queue could use, for scalers outside.',
+      ({ wantedReplicas }) => wantedReplicas,
+      mostOf,
+    ),
   ]
 }
 
@@ -177,9 +160,9 @@ function mostOf(values: readonly number[]): number {
   return values.reduce((most, value) => Math.max(most, value), 0)
 }
 
-function nodeFamily(nodes: readonly NodeRecord[]): Family {
+function nodeFamily({ host }: TelemetrySource, nodes: readonly NodeRecord[]): Family {
   const counts = { alive: 0, draining: 0, dead: 0 }
-  for (const { isDead, snapshot } of nodes) counts[isDead ? 'dead' : (snapshot?.state ?? 'alive')] += 1
+  for (const node of nodes) counts[nodeState(node, host.processes)] += 1
   return gauge(
     'nodes',
     'Processes that run jobs, by state; the dead ones of the last hour.',

@@ -13,7 +13,7 @@ import { optionReader, queueNameProblem } from '../job/option-reader.ts'
 import type { JobModules } from '../job/typed-jobs.ts'
 import { MetricsRecorder } from '../metrics/metrics-recorder.ts'
 import type { FinishedJob } from '../queue/finished-job.ts'
-import type { DiagnoseRequest, Finding, Store } from '../store/store.ts'
+import type { DiagnoseRequest, Finding, ScaleBounds, Store } from '../store/store.ts'
 import { Bus } from '../telemetry/bus.ts'
 import { readConfig, type RunnerConfig, type RunnerOptions } from './config.ts'
 import { databaseRemark, openStore } from './database.ts'
@@ -72,6 +72,7 @@ export class JobRunner {
     this.#store = store
     this.#bus = new Bus(host.logger, CHANNEL_PREFIX)
     const onError = (error: unknown): void => this.#bus.send('store:error', { error })
+    const concurrencyOf = (queue: string): ScaleBounds => config.settingsOf(queue).concurrency
     this.#recorder = new MetricsRecorder(host, { store, onError })
     this.#access = new JobAccess(host, {
       title: 'runner',
@@ -80,7 +81,7 @@ export class JobRunner {
       telemetry: config.telemetry,
       resolve: (target) => config.registry.resolve(target),
       onAnswered: ({ queue, name }, status) => this.#recorder.enqueued(queue, name, status),
-      concurrencyOf: (queue) => config.settingsOf(queue).concurrency,
+      concurrencyOf,
       worker: () => this.#worker,
       remark: databaseRemark(config.database),
     })
@@ -91,6 +92,8 @@ export class JobRunner {
       attempts: () => this.#recorder.life(),
       enqueued: () => this.#recorder.enqueues(),
       inspect: () => this.inspect(),
+      queues: config.queues,
+      concurrencyOf,
       stuckLimit: config.stuckLimit,
     })
   }

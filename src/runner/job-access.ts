@@ -15,8 +15,6 @@ import { optionReader, queueNameProblem } from '../job/option-reader.ts'
 import type { JobFunction } from '../job/typed-jobs.ts'
 import { Endings, type KnownEnding } from '../queue/endings.ts'
 import { explainJob } from '../queue/explain.ts'
-import { DEFAULT_QUEUE } from '../queue/queue-settings.ts'
-import { wantedReplicas } from '../queue/wanted-replicas.ts'
 import type { BulkAnswer, JobTarget as StoreTarget, Order, QueueChange, ScaleBounds, Store } from '../store/store.ts'
 import type { Bus } from '../telemetry/bus.ts'
 import type { Telemetry } from '../telemetry/tracing.ts'
@@ -27,13 +25,14 @@ import { runnerError } from './errors.ts'
 import type { RunnerEvents } from './events.ts'
 import { readListOptions, readTarget, storedId } from './filters.ts'
 import { jobInfo, jobSummary, type ErrorGroup, type JobInfo } from './job-view.ts'
-import { isSilent, nodeInfo, type NodeInfo } from './node-view.ts'
+import { nodeInfo, type NodeInfo } from './node-view.ts'
 import { auditEntry, readAuditOptions, readOrder } from './operators.ts'
 import type { AuditEntry, AuditOptions, OperatorOptions } from './operators.ts'
 import { readMetrics, type Metrics } from './metrics-view.ts'
+import { queueInfos } from './queue-view.ts'
 import { awaitResult } from './result.ts'
 import type { JobFilterOptions, JobList, QueueInfo, SkippedJob } from './runner.ts'
-import { concurrencyOption, readConcurrency } from './scale-options.ts'
+import { readConcurrency } from './scale-options.ts'
 
 /** What job access needs. */
 export interface JobAccessOptions {
@@ -335,33 +334,10 @@ export class JobAccess {
 
   async queues(): Promise<readonly QueueInfo[]> {
     this.assertOpen()
-    const [records, nodes] = await Promise.all([this.#store.readQueues(), this.#store.readNodes()])
-    const alive = nodes.filter((node) => !node.isDead && !isSilent(node, this.#host.processes))
-    return records.map(({ endedLastMinute, isPaused, parked, scale, ...rest }) => {
-      const own = this.#options.concurrencyOf(rest.name)
-      const bounds = scale ?? own
-      const shown = alive.flatMap(({ snapshot }) => snapshot?.queues.filter(({ queue }) => queue === rest.name) ?? [])
-      const mosts = shown.map(({ concurrency, bounds: there }) => there?.max ?? concurrency)
-      const endedPerSecond = endedLastMinute / 60
-      return {
-        ...rest,
-        rate: endedPerSecond,
-        paused: isPaused,
-        concurrency: own === null || bounds === null ? 0 : concurrencyOption(bounds),
-        scaled: scale === null ? null : concurrencyOption(scale),
-        wantedReplicas: wantedReplicas({
-          depth: rest.depth,
-          parked,
-          running: rest.running,
-          endedPerSecond,
-          isPaused,
-          slotsPerReplica: Math.max(
-            1,
-            ...mosts,
-            mosts.length === 0 ? (bounds?.max ?? DEFAULT_QUEUE.concurrency.max) : 1,
-          ),
-        }),
-      }
+    const [queues, nodes] = await Promise.all([this.#store.readQueues(), this.#store.readNodes()])
+    return queueInfos({
+      ...{ queues, nodes },
+      ...{ processes: this.#host.processes, concurrencyOf: this.#options.concurrencyOf },
     })
   }
 

@@ -33,6 +33,9 @@ export interface NodeQueueInfo {
   readonly buffered: number
 }
 
+/** `draining`: it begins no more jobs. `dead`: it is gone, or has been silent for ten seconds. */
+export type NodeState = 'alive' | 'draining' | 'dead'
+
 /** A process that runs jobs, or did. */
 export interface NodeInfo {
   readonly id: string
@@ -41,8 +44,7 @@ export interface NodeInfo {
   readonly version: string
   readonly startedAt: Date
   readonly beatAt: Date
-  /** `draining`: it begins no more jobs. `dead`: it is gone, or has been silent for ten seconds. */
-  readonly state: 'alive' | 'draining' | 'dead'
+  readonly state: NodeState
   /** Null before its first picture of itself. */
   readonly loopLagMs: number | null
   readonly memoryBytes: number | null
@@ -67,10 +69,16 @@ export function isSilent(node: NodeRecord, processes: Processes): boolean {
   return node.beatAgeMs >= LEASE_MS || isCertainlyGone(node, processes)
 }
 
+/** How a node is now. */
+export function nodeState(node: NodeRecord, processes: Processes): NodeState {
+  return node.isDead || isSilent(node, processes) ? 'dead' : (node.snapshot?.state ?? 'alive')
+}
+
 /** Shows a node, or of it what has to do with one queue. */
 export function nodeInfo(node: NodeRecord, processes: Processes, queue?: string): NodeInfo {
   const { id, host, pid, version, snapshot, wanted, rescue } = node
-  const isDead = node.isDead || isSilent(node, processes)
+  const state = nodeState(node, processes)
+  const isDead = state === 'dead'
   const queues = (snapshot?.queues ?? []).filter((one) => queue === undefined || one.queue === queue)
   return {
     id,
@@ -79,7 +87,7 @@ export function nodeInfo(node: NodeRecord, processes: Processes, queue?: string)
     version,
     startedAt: toDate(node.startedAt),
     beatAt: toDate(node.beatAt),
-    state: isDead ? 'dead' : (snapshot?.state ?? 'alive'),
+    state,
     loopLagMs: snapshot?.loopLagMs ?? null,
     memoryBytes: snapshot?.memoryBytes ?? null,
     consumers: isDead ? [] : queues.flatMap(consumersOf),

@@ -86,6 +86,8 @@ export interface QueueInfo {
    * 0 with nothing to do. For scalers outside; see the guide on autoscaling for the rule.
    */
   readonly wantedReplicas: number
+  /** Why so many: a sentence with the figures. */
+  readonly wantedReason: string
 }
 
 /** Which nodes `nodes` is asked for. */

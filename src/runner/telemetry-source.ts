@@ -2,7 +2,7 @@
 
 import type { Host } from '../host/host.ts'
 import type { EnqueueCount, MetricSeries } from '../metrics/metrics-recorder.ts'
-import type { Store } from '../store/store.ts'
+import type { ScaleBounds, Store } from '../store/store.ts'
 import { runnerError } from './errors.ts'
 import type { Runner } from './runner.ts'
 
@@ -15,6 +15,10 @@ export interface TelemetrySource {
   /** What this process enqueued since then. */
   readonly enqueued: () => readonly EnqueueCount[]
   readonly inspect: Runner['inspect']
+  /** The queues that the configuration knows. */
+  readonly queues: readonly string[]
+  /** Between how many and how many jobs of a queue this process would run at the same time. */
+  readonly concurrencyOf: (queue: string) => ScaleBounds
   readonly stuckLimit: number
 }
 

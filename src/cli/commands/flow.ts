@@ -4,10 +4,11 @@ import { Command } from 'commander'
 
 import type { NodeInfo } from '../../index.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { findNode, SHOWN_ID } from '../find-node.ts'
+import { deadNodeError, findNode, SHOWN_ID } from '../find-node.ts'
 import { addDatabaseOption } from '../job-filter.ts'
 import { withDataRunner, type DataOptions, type OpenRunner } from '../open-runner.ts'
-import { flowLines } from '../output/flow-lines.ts'
+import { shorten } from '../output/clean-text.ts'
+import { formatFlow } from '../../stage/index.ts'
 import type { Launch, Session } from '../session.ts'
 
 interface FlowFlags extends DataOptions {
@@ -30,7 +31,7 @@ export function flowCommand(launch: Launch): Command {
 async function showFlow(session: Session, flags: FlowFlags): Promise<ExitCode> {
   const { terminal } = session
   return withDataRunner(session, flags, async (open) => {
-    const only = flags.node === undefined ? undefined : (await findNode(open, flags.node)).id
+    const only = flags.node === undefined ? undefined : (await livingNode(open, flags.node)).id
     const nodes = await shownNodes(session, open, only)
     terminal.printJson({ nodes: nodes.map(({ id, host, pid, state, flow }) => ({ id, host, pid, state, flow })) })
     if (nodes.length === 0) terminal.say('no node is running')
@@ -38,10 +39,21 @@ async function showFlow(session: Session, flags: FlowFlags): Promise<ExitCode> {
       if (index > 0) terminal.print('')
       const title = `node ${node.id.slice(0, SHOWN_ID)}  ${node.host} (pid ${node.pid})  ${node.state}`
       terminal.print(terminal.colors.bold(title))
-      terminal.print(...(node.flow === null ? ['it has not shown its stages yet'] : flowLines(node.flow, terminal)))
+      terminal.print(...flowLines(node, terminal.width))
     }
     return EXIT.ok
   })
+}
+
+async function livingNode(open: OpenRunner, id: string): Promise<NodeInfo> {
+  const node = await findNode(open, id)
+  if (node.state === 'dead') throw deadNodeError(node)
+  return node
+}
+
+function flowLines({ flow }: NodeInfo, width = Infinity): string[] {
+  const text = flow === null ? 'it has not shown its stages yet' : formatFlow(flow)
+  return text.split('\n').map((line) => shorten(line, width))
 }
 
 /** The living nodes, once all of them have shown their stages or the time for that is over. */

@@ -69,17 +69,18 @@ function nodeTable(nodes: readonly NodeInfo[], now: number, terminal: Terminal):
     { title: 'NOTE' },
   ]
   const rows = nodes.map((node) => {
-    const { consumers } = node
+    const { consumers, state } = node
+    // What a dead one did is not known any more.
     const sum = (of: (consumer: NodeInfo['consumers'][number]) => number): string =>
-      String(consumers.reduce((total, consumer) => total + of(consumer), 0))
+      state === 'dead' ? '-' : String(consumers.reduce((total, consumer) => total + of(consumer), 0))
     return [
       node.id.slice(0, SHOWN_ID),
-      node.state,
+      state,
       node.host,
       String(node.pid),
       durationText(now - node.startedAt.getTime()),
       durationText(now - node.beatAt.getTime()),
-      node.state === 'dead' ? '-' : `${sum(({ job }) => (job === undefined ? 0 : 1))}/${consumers.length}`,
+      state === 'dead' ? '-' : `${sum(({ job }) => (job === undefined ? 0 : 1))}/${consumers.length}`,
       sum(({ done }) => done),
       sum(({ failed }) => failed),
       node.memoryBytes === null ? '-' : `${Math.round(node.memoryBytes / 1_048_576)} MB`,

@@ -6,9 +6,8 @@
 import { Command } from 'commander'
 
 import type { NodeInfo } from '../../index.ts'
-import { CliError } from '../cli-error.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { findNode, SHOWN_ID } from '../find-node.ts'
+import { deadNodeError, findNode, nodeTitle, SHOWN_ID } from '../find-node.ts'
 import { addDatabaseOption } from '../job-filter.ts'
 import { withDataRunner, type DataOptions, type OpenRunner } from '../open-runner.ts'
 import { addOperatorOptions, readOperator, type OperatorFlags } from '../operator-options.ts'
@@ -56,9 +55,9 @@ async function order(
   const { terminal } = session
   return withDataRunner(session, flags, async (open) => {
     const node = await findNode(open, id)
-    const title = `node ${node.id.slice(0, SHOWN_ID)} (${node.host}, pid ${node.pid})`
+    const title = nodeTitle(node)
     if (node.state === 'dead' || !(await open.runner.orderNode(node.id, wanted, readOperator(flags)))) {
-      throw new CliError(`${title} is dead`, { exitCode: EXIT.failed, hint: 'see `millrace nodes`' })
+      throw deadNodeError(node)
     }
     const after = await confirmed(session, open, node.id, wanted)
     const isConfirmed = after !== 'pending'

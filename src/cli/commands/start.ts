@@ -35,7 +35,11 @@ export function startCommand(launch: Launch): Command {
     .description('run jobs until Ctrl-C')
     .option('--queues <queues>', 'serve only these queues, with commas between them', commaList)
     .option('--quiet', 'print no line for each job that ends')
-    .option('--probe-port <port>', 'serve /livez, /readyz and /metrics at this port; 0 takes a free one', wholeNumber)
+    .option(
+      '--probe-port <port>',
+      'serve /livez, /readyz, /metrics and /scaling at this port; 0 takes a free one',
+      wholeNumber,
+    )
     .option('--probe-host <host>', 'the address to serve them at (default: 127.0.0.1, for this machine only)')
     .option('--processes <n>', 'run several processes (not available yet)')
     .action((flags: StartFlags) => launch((session) => start(session, flags)))

@@ -37,7 +37,7 @@ export function firstScreen(
     line('queues', listOf(shown, LONGEST_LIST)),
     ...(configuration === undefined ? [] : [line('jobs', jobsText(jobs.map(({ name }) => name)))]),
     ...jobs.slice(0, 1).map(({ name, fn }) => line('try', `enqueue one: ${exampleCall(name, fn.length)}`)),
-    ...(probes === undefined ? [] : [line('probes', `${probes}/livez, /readyz, /metrics`)]),
+    ...(probes === undefined ? [] : [line('probes', `${probes}/livez, /readyz, /metrics, /scaling`)]),
     line('stop', 'Ctrl-C'),
   ]
 }

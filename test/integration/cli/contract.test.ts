@@ -55,6 +55,7 @@ describe.each(DATABASES)('--json on %s', (_, newDatabase) => {
           concurrency: 2,
           scaled: null,
           wantedReplicas: 1,
+          wantedReason: expect.stringContaining('1 job waits'),
         },
       ],
     })

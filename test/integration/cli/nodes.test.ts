@@ -32,7 +32,9 @@ describe.each(DATABASES)('nodes on %s', (_, newDatabase) => {
     const names = flow.document.nodes[0].flow.stages.map((stage: { name: string }) => stage.name)
     expect(names).toEqual(expect.arrayContaining(['default/producer', 'default/consumer-2', 'default/acker']))
     const shown = (await project.run(['flow', '--node', node.id.slice(0, 8)])).stdout
-    expect(shown).toContain('default/producer')
+    // The same picture as everywhere else: what is outstanding on each way, and where it is held up.
+    expect(shown).toMatch(/\n  └─▶ default\/consumer-2  █+ 1\/1 outstanding, 0\/s\n/)
+    expect(shown).toMatch(/\n(No bottleneck: |`.* is the bottleneck)/)
   }, 60_000)
 
   it('are quiet, go on, and end, as they are told', async () => {

@@ -39,6 +39,9 @@ describe.each(DATABASES)('millrace start --probe-port on %s', (_name, environmen
     expect(metrics.value('millrace_attempts_total', echo)).toBe(1)
     expect(metrics.value('millrace_nodes', { state: 'alive' })).toBe(1)
     expect(metrics.value('millrace_queue_depth', { queue: 'default' })).toBe(0)
+    const scaling = await ask(`${url}/scaling`)
+    expect(scaling.status).toBe(200)
+    expect(JSON.parse(scaling.body)).toMatchObject({ wantedReplicas: 0, queues: { default: { wantedReplicas: 0 } } })
 
     await project.run(['enqueue', 'work.untilOpen'])
     const handlers = async (): Promise<number> =>
@@ -71,6 +74,8 @@ describe('millrace start --probe-port', () => {
     expect(away.body).toMatch(/the store (is away \(ERR_STORE_UNAVAILABLE\)|did not answer)/)
     expect(away.body).not.toMatch(/127\.0\.0\.1|ECONNREFUSED/)
     expect(await statusOf(`${url}/livez`)).toBe(200)
+    // No number, rather than one that would end processes.
+    expect(await statusOf(`${url}/scaling`)).toBe(503)
     const metrics = readMetrics((await ask(`${url}/metrics`)).body)
     expect(metrics.value('millrace_store_up')).toBe(0)
     expect(metrics.value('millrace_worker_running')).toBe(1)
@@ -106,7 +111,7 @@ describe('millrace start --probe-port', () => {
 
   it('shows where they are on the first screen', async () => {
     const worker = await cliProject().worker('--probe-port', '0')
-    await worker.saw(/probes\s+http:\/\/127\.0\.0\.1:\d+\/livez, \/readyz, \/metrics/)
+    await worker.saw(/probes\s+http:\/\/127\.0\.0\.1:\d+\/livez, \/readyz, \/metrics, \/scaling/)
   })
 
   it('starts nothing when the port is taken, or no port, or without one', async () => {

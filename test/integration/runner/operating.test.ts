@@ -236,6 +236,8 @@ describe('queues', () => {
       concurrency: 2,
       scaled: null,
       wantedReplicas: 2,
+      wantedReason:
+        '1 job waits, 2 run, and none ended in the last minute: 3 at the same time would do, and a process runs 2',
     })
     release.open()
     await Promise.all(handles.map((handle) => handle.result()))

@@ -88,6 +88,12 @@ describe.each(DATABASES)('prometheusText on %s', (_name, database) => {
     expect(metrics.value('millrace_queue_running', queue)).toBe(1)
     expect(metrics.value('millrace_queue_paused', queue)).toBe(0)
     expect(metrics.value('millrace_queue_paused', { queue: 'paused' })).toBe(1)
+    expect(metrics.value('millrace_queue_wanted_replicas', queue)).toBe(2)
+    expect(await runner.wantedReplicas()).toEqual(
+      Object.fromEntries(
+        metrics.family('millrace_queue_wanted_replicas').samples.map(({ labels, value }) => [labels['queue'], value]),
+      ),
+    )
     expect(metrics.value('millrace_nodes', { state: 'alive' })).toBe(1)
     expect(metrics.value('millrace_worker_handlers')).toBe(1)
     expect(metrics.value('millrace_worker_running')).toBe(1)
@@ -183,6 +189,28 @@ describe('probeHandler', () => {
     expect(await ask(runner, '/livez', 'HEAD')).toMatchObject({ status: 200, body: '' })
     expect(await ask(runner, '/')).toMatchObject({ status: 404 })
     expect(await ask(runner, '/livez', 'POST')).toMatchObject({ status: 405 })
+  })
+
+  it('tells scalers how many processes the queues could use, and why, also of queues that were never used', async () => {
+    const { runner } = aRunner({ work }, { queues: { mail: { concurrency: { min: 1, max: 2 } } } })
+    await runner.enqueueAll(Array.from({ length: 5 }, () => ['work.good', [], { queue: 'mail' }] as const))
+    const { status, type, body } = await ask(runner, '/scaling')
+    expect({ status, type }).toEqual({ status: 200, type: 'application/json' })
+    const reason =
+      '5 jobs wait, 0 run, and none ended in the last minute: 5 at the same time would do, and a process runs 2'
+    expect(JSON.parse(body)).toEqual({
+      wantedReplicas: 3,
+      queues: {
+        mail: {
+          ...{ wantedReplicas: 3, reason, depth: 5, running: 0 },
+          ...{ oldestAgeMs: expect.any(Number) as number, rate: 0, paused: false },
+        },
+        default: expect.objectContaining({ wantedReplicas: 0, reason: 'nothing waits, and nothing runs' }) as object,
+      },
+    })
+    expect(
+      readMetrics((await ask(runner, '/metrics')).body).value('millrace_queue_wanted_replicas', { queue: 'mail' }),
+    ).toBe(3)
   })
 
   it('is not ready before the start and after the stop, and lives all the time', async () => {
