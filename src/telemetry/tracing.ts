@@ -45,8 +45,8 @@ export interface Tracing {
   readonly claim: <Answer extends { readonly jobs: readonly TracedAttempt[] }>(
     send: () => Promise<Answer>,
   ) => Promise<Answer>
-  /** A handler is about to run. */
-  readonly process: (job: TracedAttempt) => ProcessSpan
+  /** A handler is about to run; undefined when it is not traced. */
+  readonly process: (job: TracedAttempt) => ProcessSpan | undefined
   /** Tells the store how attempts ended. Jobs are the very objects that {@link Tracing.process} was given. */
   readonly ack: <Answer>(jobs: readonly TracedAttempt[], send: () => Promise<Answer>) => Promise<Answer>
 }

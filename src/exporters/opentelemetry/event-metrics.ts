@@ -13,6 +13,7 @@ import type { Telemetry } from '../../telemetry/tracing.ts'
 import type { InstrumentRow, Instruments } from './instruments.ts'
 
 type EventName = keyof RunnerEvents
+type On = Parameters<Telemetry['attach']>[0]
 type Payload = Readonly<Record<string, unknown>>
 
 /** Fields that become attributes: those with few values. */
@@ -33,13 +34,27 @@ interface MeasurementRow extends InstrumentRow {
 /** See the head of this file. */
 export class EventMetrics {
   readonly #instruments: Instruments
+  /** Whose events are not listened to yet: an event costs nothing only while nobody listens. */
+  #waiting: On[] = []
 
   constructor(instruments: Instruments) {
     this.#instruments = instruments
   }
 
-  /** Listens to every event of the table. */
-  attach(on: Parameters<Telemetry['attach']>[0]): void {
+  /** Takes a runner, whose events are listened to from the next {@link EventMetrics.listen} on. */
+  attach(on: On): void {
+    this.#waiting.push(on)
+  }
+
+  /** Listens to every event of the table, of the runners that have come since. */
+  listen(): void {
+    if (this.#waiting.length === 0) return
+    const all = this.#waiting
+    this.#waiting = []
+    for (const on of all) this.#listenTo(on)
+  }
+
+  #listenTo(on: On): void {
     for (const name of EVENT_NAMES) {
       const counter = counterOf(name)
       const measurements = measurementsOf(name)

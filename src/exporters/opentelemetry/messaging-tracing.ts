@@ -48,24 +48,37 @@ const OPERATIONS = {
 
 type Operation = keyof typeof OPERATIONS
 
+/** What it needs besides the API. */
+export interface MessagingTracingOptions {
+  readonly clock: Clock
+  readonly instruments: Instruments
+  /** The version of millrace. */
+  readonly version: string
+  /** Whether somebody receives what is made. */
+  readonly isActive: () => boolean
+}
+
 /** See the head of this file. */
 export class MessagingTracing implements Tracing {
   readonly #api: Api
   readonly #clock: Clock
   readonly #instruments: Instruments
+  readonly #isActive: () => boolean
   readonly #tracer: Tracer
   /** The spans of handlers, for the links of their acks. */
   readonly #processes = new WeakMap<TracedAttempt, SpanContext>()
 
-  constructor(api: Api, clock: Clock, instruments: Instruments, version: string) {
+  constructor(api: Api, { clock, instruments, version, isActive }: MessagingTracingOptions) {
     this.#api = api
     this.#clock = clock
     this.#instruments = instruments
+    this.#isActive = isActive
     // Passes on to whichever SDK is registered later.
     this.#tracer = api.trace.getTracer('millrace', version)
   }
 
   enqueue<Answer>(jobs: readonly TracedJob[], send: (trace: string | null) => Answer): Answer {
+    if (!this.#isActive()) return send(null)
     const { context, propagation, trace, SpanKind } = this.#api
     const attributes = attributesOf('enqueue', jobs)
     const span = this.#tracer.startSpan(spanName('enqueue', jobs), {
@@ -81,6 +94,7 @@ export class MessagingTracing implements Tracing {
   async claim<Answer extends { readonly jobs: readonly TracedAttempt[] }>(
     send: () => Promise<Answer>,
   ): Promise<Answer> {
+    if (!this.#isActive()) return send()
     const { context, ROOT_CONTEXT, SpanKind } = this.#api
     const startTime = this.#clock.now()
     const startedAt = this.#clock.monotonic()
@@ -106,7 +120,8 @@ export class MessagingTracing implements Tracing {
     return answer
   }
 
-  process(job: TracedAttempt): ProcessSpan {
+  process(job: TracedAttempt): ProcessSpan | undefined {
+    if (!this.#isActive()) return undefined
     const { context, trace, SpanKind } = this.#api
     const parent = this.#extract(job.trace)
     const attributes = { ...attributesOf('process', [job]), 'millrace.job.name': job.name }
@@ -137,6 +152,7 @@ export class MessagingTracing implements Tracing {
   }
 
   ack<Answer>(jobs: readonly TracedAttempt[], send: () => Promise<Answer>): Promise<Answer> {
+    if (!this.#isActive()) return send()
     const { trace, ROOT_CONTEXT, SpanKind } = this.#api
     const attributes = attributesOf('ack', jobs)
     const span = this.#tracer.startSpan(

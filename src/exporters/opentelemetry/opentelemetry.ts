@@ -11,6 +11,7 @@ import type { Telemetry } from '../../telemetry/tracing.ts'
 import { EventMetrics } from './event-metrics.ts'
 import { Instruments } from './instruments.ts'
 import { MessagingTracing } from './messaging-tracing.ts'
+import { sdkProbe } from './registered-sdk.ts'
 
 /** The package that a program with OpenTelemetry has. Only its types are here before {@link openTelemetry} is called. */
 type Api = typeof api
@@ -30,7 +31,16 @@ export function openTelemetry(): Telemetry {
   const { clock } = nodeHost()
   const instruments = new Instruments(loaded, VERSION)
   const events = new EventMetrics(instruments)
-  return { tracing: new MessagingTracing(loaded, clock, instruments, VERSION), attach: (on) => events.attach(on) }
+  const isRegistered = sdkProbe(loaded)
+  const isActive = (): boolean => {
+    const isOn = isRegistered()
+    if (isOn) events.listen()
+    return isOn
+  }
+  return {
+    tracing: new MessagingTracing(loaded, { clock, instruments, version: VERSION, isActive }),
+    attach: (on) => events.attach(on),
+  }
 }
 
 /** An optional peer: required here and not imported, so that the rest of this module works without it. */

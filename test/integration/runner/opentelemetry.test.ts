@@ -219,6 +219,17 @@ describe.each(DATABASES)('openTelemetry on %s', (_name, database) => {
 })
 
 describe('openTelemetry without an SDK', () => {
+  it('begins to send when one is registered while the runner works', async () => {
+    const { runner } = await start({ work: { run: () => 1 } }, { database: tempDatabase().url })
+    await (await runner.enqueue('work.run', [])).result()
+    const { finished, points } = anSdk()
+    await (await runner.enqueue('work.run', [])).result()
+    await eventually(() => finished().some(({ name }) => name === 'ack default'))
+    expect(parentOf(the(finished(), 'process default'))).toBe(the(finished(), 'enqueue default').spanContext().spanId)
+    await eventually(async () => (await points('millrace.job.stop')).length === 1)
+    expect(await points('millrace.job.stop')).toMatchObject([{ value: 1 }])
+  })
+
   it('stores no trace and changes nothing', async () => {
     const { runner } = await start({ work: { run: () => 1 } }, { database: tempDatabase().url })
     const handle = await runner.enqueue('work.run', [])
