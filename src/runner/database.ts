@@ -5,7 +5,8 @@ import { RunnerError } from '../host/errors.ts'
 import type { LogRecord } from '../host/logger.ts'
 import { maskPasswords } from '../host/mask-passwords.ts'
 import { openPostgresStore } from '../store/postgres/open-postgres-store.ts'
-import { addressOf, isPool, isPostgresUrl, schemaProblem, type PoolLike } from '../store/postgres/postgres-address.ts'
+import { isPool, isPostgresUrl, schemaProblem, type PoolLike } from '../store/postgres/given-database.ts'
+import { addressOf } from '../store/postgres/postgres-address.ts'
 import { openSqliteStore } from '../store/sqlite/open-sqlite-store.ts'
 import { parseSqliteUrl } from '../store/sqlite/sqlite-url.ts'
 import type { Store } from '../store/store.ts'
@@ -45,7 +46,7 @@ export type DatabaseSettings =
 /** Where jobs are when nobody says. */
 export const DEFAULT_DATABASE = 'sqlite:./millrace.db'
 
-export { isPostgresUrl } from '../store/postgres/postgres-address.ts'
+export { isPostgresUrl } from '../store/postgres/given-database.ts'
 
 /** Whether this is a URL of a database that can hold jobs, and not one of another kind of server. */
 export function isDatabaseUrl(text: string): boolean {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 
 import { installedPackage, type UserFolder } from './installed-package.ts'
-import { manifest } from './package-files.ts'
+import { manifest, root } from './package-files.ts'
 
 let user: UserFolder
 beforeAll(async () => {
@@ -31,6 +31,23 @@ describe('the command', () => {
 
   it('is a file that runs by itself', async () => {
     expect(await user.run(join(user.path, 'node_modules/.bin/millrace'), ['--version'])).toMatchObject({ code: 0 })
+  })
+})
+
+describe('the types', () => {
+  it('need no package that is optional', async () => {
+    const all = ['.', './stage', './telemetry'].map(
+      (path, at) => `import * as all${at} from 'millrace${path.slice(1)}'`,
+    )
+    user.write({ 'types.ts': `${all.join('\n')}\nconsole.log(all0, all1, all2)\n` })
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    const flags = ['--noEmit', '--strict', '--target', 'es2023', '--module', 'nodenext']
+    const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')]
+    expect(await user.run(process.execPath, [tsc, ...flags, ...types, 'types.ts'])).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    })
   })
 })
 

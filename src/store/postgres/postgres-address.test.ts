@@ -1,7 +1,8 @@
 import pg from 'pg'
 import { describe, expect, it } from 'vitest'
 
-import { addressOf, isPool, isPostgresUrl, schemaProblem } from './postgres-address.ts'
+import { isPool, isPostgresUrl, schemaProblem } from './given-database.ts'
+import { addressOf } from './postgres-address.ts'
 
 describe('the address of a database', () => {
   it('is a URL, whose password is in no message', () => {
