@@ -6,6 +6,7 @@ import { jobError, listProblems } from '../job/errors.ts'
 import { optionReader, type OptionReader } from '../job/option-reader.ts'
 import { AttemptTotals } from '../metrics/attempt-totals.ts'
 import type { Histogram } from '../metrics/histogram.ts'
+import { DAY_MS, HOUR_MS, KEPT_MS, MINUTE_MS } from '../store/metric-spans.ts'
 import type { MetricGroup, MetricQuery, Store } from '../store/store.ts'
 
 /** What `metrics` is asked for. */
@@ -18,8 +19,8 @@ export interface MetricsOptions {
   /** Until when. Default: now. */
   readonly until?: Date | undefined
   /**
-   * What one of the `points` covers: a multiple of a minute, or of an hour for what is older than two days, or of a day (of
-   * UTC) for what is older than five weeks. Default: what makes a few dozen points.
+   * What one of the `points` covers: a multiple of a minute, or of an hour where `since` is more than two days ago, or of a day
+   * (of UTC) where it is more than five weeks ago; anything finer is refused. Default: what makes a few dozen points.
    */
   readonly step?: Duration | undefined
 }
@@ -86,9 +87,6 @@ interface Question {
   readonly stepMs: number
 }
 
-const MINUTE_MS = 60_000
-const HOUR_MS = 3_600_000
-const DAY_MS = 86_400_000
 /** From how long a time on which step is taken, where nobody says. */
 const DEFAULT_STEPS: readonly (readonly [longestMs: number, stepMs: number])[] = [
   [2 * HOUR_MS, MINUTE_MS],
@@ -157,9 +155,14 @@ function readMetricsOptions(options: unknown, now: number): Question {
   const until = readTime(reader, 'until') ?? now
   const since = readSince(reader, until, now)
   if (since >= until) reader.problem('option "since" of metrics is not before option "until"')
-  const stepMs = reader.duration('step', { isZeroAllowed: false }) ?? defaultStep(until - since)
+  const kept = keptOf(now - since)
+  const stepMs = reader.duration('step', { isZeroAllowed: false }) ?? Math.max(defaultStep(until - since), kept.spanMs)
   if (stepMs % MINUTE_MS !== 0) {
     reader.problem(`option "step" of metrics is ${stepMs} ms; it must be a multiple of a minute`)
+  } else if (stepMs % kept.spanMs !== 0) {
+    reader.problem(
+      `option "step" of metrics is ${stepMs} ms; ${kept.why}: take a multiple of "${kept.text}", or a later "since"`,
+    )
   } else if ((until - since) / stepMs > MOST_POINTS) {
     reader.problem(`option "step" of metrics makes more than ${MOST_POINTS} points; take a longer one`)
   }
@@ -188,6 +191,15 @@ function readText(reader: OptionReader, option: string): string | undefined {
   if (value === undefined || typeof value === 'string') return value
   reader.problem(`option "${option}" of metrics is ${typeof value}; it must be a string`)
   return undefined
+}
+
+/** The finest that is kept of all that is as old. A finer step would show nothing where there was something. */
+function keptOf(ageMs: number): { readonly spanMs: number; readonly text: string; readonly why: string } {
+  const older = (keptMs: number, by: string): string =>
+    `what is older than ${keptMs / DAY_MS} days is kept by the ${by}`
+  if (ageMs <= KEPT_MS.minutes) return { spanMs: MINUTE_MS, text: '1m', why: '' }
+  if (ageMs <= KEPT_MS.hours) return { spanMs: HOUR_MS, text: '1h', why: older(KEPT_MS.minutes, 'hour') }
+  return { spanMs: DAY_MS, text: '1d', why: older(KEPT_MS.hours, 'day') }
 }
 
 function defaultStep(ms: number): number {
