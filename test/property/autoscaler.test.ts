@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 
 import { decide, NEW_SCALER, type ScalerState } from '../../src/queue/autoscaler.ts'
 import { fixed, scaled, turns, type Course, type Load } from './load-simulation.ts'
+import { LOAD_TRACES, steady } from './load-traces.ts'
 
 const figure = fc.oneof(
   { weight: 8, arbitrary: fc.integer({ min: 0, max: 5_000 }) },
@@ -24,20 +25,20 @@ const seen = fc.record({
   loopLagMs: figure,
 })
 
-/** A second of nothing, a little, or a lot; written down as jobs per second. */
-const step = (seconds: number, perSecond: number): number[] => Array.from({ length: seconds }, () => perSecond)
-
-/** Shapes that loads have: each begins calm, has one burst, and is calm again. */
-const TRACES: readonly (readonly [name: string, perSecond: readonly number[], burstEndsAt: number])[] = [
-  ['a mailing', [...step(120, 2), ...step(20, 60), ...step(900, 2)], 140],
-  ['a morning', [...step(120, 1), ...step(60, 4), ...step(60, 10), ...step(60, 18), ...step(900, 3)], 300],
-  ['a job of every hour', [...step(300, 0), ...step(2, 400), ...step(900, 1)], 302],
-  [
-    'an import in waves',
-    [...step(60, 1), ...[0, 1, 2].flatMap(() => [...step(30, 20), ...step(30, 2)]), ...step(900, 1)],
-    210,
-  ],
-]
+/** A load that changes at random, and is calm at the end. */
+const randomLoad = fc
+  .record({
+    seed: fc.integer(),
+    steps: fc.array(fc.tuple(fc.integer({ min: 5, max: 180 }), fc.integer({ min: 0, max: 60 })), {
+      minLength: 1,
+      maxLength: 8,
+    }),
+    meanRunMs: fc.integer({ min: 50, max: 1_000 }),
+  })
+  .map(({ seed, steps, meanRunMs }) => {
+    const perSecond = [...steps.flatMap(([seconds, rate]) => steady(seconds, rate)), ...steady(600, 1)]
+    return { load: { seed, perSecond, meanRunMs }, changes: steps.length }
+  })
 
 /** In which second after the burst all that waited was gone. */
 function calmAt({ depths }: Course, from: number, few: number): number {
@@ -79,7 +80,7 @@ describe('the autoscaler', () => {
         (seed, perSecond, meanRunMs) => {
           const needed = Math.ceil((perSecond * meanRunMs) / 1_000)
           const course = scaled(
-            { seed, perSecond: step(1_800, perSecond), meanRunMs },
+            { seed, perSecond: steady(1_800, perSecond), meanRunMs },
             { min: 1, max: 2 * needed + 10 },
           )
           const settled = course.targets.slice(120)
@@ -94,7 +95,7 @@ describe('the autoscaler', () => {
   it('keeps up with a steady load that its bounds allow', () => {
     fc.assert(
       fc.property(fc.integer(), fc.integer({ min: 1, max: 20 }), (seed, perSecond) => {
-        const load: Load = { seed, perSecond: step(600, perSecond), meanRunMs: 500 }
+        const load: Load = { seed, perSecond: steady(600, perSecond), meanRunMs: 500 }
         const { depths, meanConsumers } = scaled(load, { min: 1, max: 40 })
         expect(Math.max(...depths.slice(60))).toBeLessThan(5 * perSecond + 10)
         // Not by having many more than are needed, either.
@@ -104,12 +105,40 @@ describe('the autoscaler', () => {
     )
   })
 
-  it.each(TRACES)('is calm again sooner than a fixed number of the same mean: %s', (_, perSecond, burstEndsAt) => {
+  it.each(LOAD_TRACES)('keeps its bounds, and does not flap: $name', ({ perSecond, meanRunMs, most }) => {
     for (const seed of [1, 2, 3]) {
-      const load: Load = { seed, perSecond, meanRunMs: 800 }
-      const own = scaled(load, { min: 2, max: 40 })
+      const { targets, mostBusy } = scaled({ seed, perSecond, meanRunMs }, { min: 2, max: most })
+      expect(Math.min(...targets)).toBeGreaterThanOrEqual(2)
+      expect(Math.max(...targets, mostBusy)).toBeLessThanOrEqual(most)
+      // Twenty minutes with up to three rises: one of the load may be one of the number, and so its fall.
+      expect(turns(targets)).toBeLessThanOrEqual(6)
+      // At the end two or three are busy on average, and a few more at times: those are kept.
+      expect(targets.at(-1)).toBeLessThanOrEqual(10)
+    }
+  })
+
+  it('does so whatever the load does: it turns no more often than that', () => {
+    fc.assert(
+      fc.property(randomLoad, bounds, ({ load, changes }, { min, max }) => {
+        const { targets, mostBusy } = scaled(load, { min, max })
+        expect(Math.min(...targets)).toBeGreaterThanOrEqual(min)
+        expect(Math.max(...targets, mostBusy)).toBeLessThanOrEqual(max)
+        expect(turns(targets)).toBeLessThanOrEqual(2 * changes + 2)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it.each(LOAD_TRACES)('is calm again sooner than a fixed number of the same mean: $name', (trace) => {
+    const { perSecond, meanRunMs, most, calmFrom } = trace
+    for (const seed of [1, 2, 3]) {
+      const load: Load = { seed, perSecond, meanRunMs }
+      const own = scaled(load, { min: 2, max: most })
       const same = fixed(load, Math.round(own.meanConsumers))
-      expect(calmAt(own, burstEndsAt, 5)).toBeLessThan(calmAt(same, burstEndsAt, 5))
+      // Where the load ends slowly, so many are calm by then as well.
+      const other = calmAt(same, calmFrom, 5)
+      if (other > calmFrom) expect(calmAt(own, calmFrom, 5)).toBeLessThan(other)
+      else expect(calmAt(own, calmFrom, 5)).toBe(calmFrom)
     }
   })
 
@@ -125,7 +154,7 @@ describe('the autoscaler', () => {
         ({ seed, calm, burst, seconds }) => {
           const load: Load = {
             seed,
-            perSecond: [...step(120, calm), ...step(seconds, burst), ...step(1_500, calm)],
+            perSecond: [...steady(120, calm), ...steady(seconds, burst), ...steady(1_500, calm)],
             meanRunMs: 600,
           }
           const own = scaled(load, { min: 2, max: 60 })
