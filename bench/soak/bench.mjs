@@ -1,0 +1,5 @@
+/** `npm run bench:soak`: a mixed load with things that go wrong, and whether all that tells of it agrees. */
+
+import { runBenchmark } from '../run-benchmark.mjs'
+
+await runBenchmark('soak/main.ts')
