@@ -20,13 +20,15 @@ export interface WorkerProcessOptions {
   /** The options of `runner.start`; absent: it only looks and enqueues. */
   readonly start?: StartOptions | undefined
   readonly stuckLimit?: number | undefined
+  /** Whether it is told of dead letters, and writes them down. */
+  readonly isNotifying?: boolean | undefined
   /** Whether what it writes to standard error is dropped: for one that is meant to end badly. */
   readonly isQuiet?: boolean | undefined
 }
 
 /** One line that a job wrote. */
 export interface RecordedLine {
-  readonly kind: 'start' | 'end' | 'aborted'
+  readonly kind: 'start' | 'end' | 'aborted' | 'notice'
   readonly id: string
   readonly attempt: number
   readonly pid: number

@@ -2,14 +2,14 @@
  * A process with a runner of its own, driven by its parent: each message names a method of the runner and is answered with
  * what that answered. What its jobs do is appended to a file, line by line, so that it outlives the process.
  *
- * argv[2]: { url, record, queues?, start?, stuckLimit? }
+ * argv[2]: { url, record, queues?, start?, stuckLimit?, isNotifying? }
  */
 
 import { existsSync, openSync, writeSync } from 'node:fs'
 
 import { createRunner, currentJob, job } from 'millrace'
 
-const { url, record, queues, start, stuckLimit } = JSON.parse(process.argv[2] ?? '{}')
+const { url, record, queues, start, stuckLimit, isNotifying } = JSON.parse(process.argv[2] ?? '{}')
 const file = openSync(record, 'a')
 
 /** One line, appended whole: it is there even when the process is killed in the next moment. */
@@ -94,7 +94,15 @@ const work = {
 }
 
 const durability = url.startsWith('sqlite:') ? 'process' : undefined
-const runner = createRunner({ database: url, durability, jobs: { work }, queues, stuckLimit })
+/** Writes the dead letter down, and hangs while the file beside the record that is named `.hang` is there. */
+async function onDeadLetter({ id, attempt }) {
+  const line = { kind: 'notice', id, attempt, pid: process.pid, at: Date.now() }
+  writeSync(file, `${JSON.stringify(line)}\n`)
+  while (existsSync(`${record}.hang`)) await sleep(20)
+}
+
+const notifying = isNotifying ? { onDeadLetter } : {}
+const runner = createRunner({ database: url, durability, jobs: { work }, queues, stuckLimit, ...notifying })
 for (const name of [
   'node:start',
   'node:fenced',
@@ -107,6 +115,7 @@ for (const name of [
   'breaker:open',
   'breaker:half-open',
   'breaker:close',
+  'notice:stop',
 ]) {
   runner.on(name, (payload) => {
     const shown = payload.error instanceof Error ? { error: payload.error.message } : payload
