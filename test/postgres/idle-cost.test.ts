@@ -10,9 +10,12 @@ import { passRealTime } from '../support/real-time.ts'
 import { tempFolder } from '../support/temp-database.ts'
 import { aWorkerProcess } from '../support/worker-process.ts'
 
-const SECONDS = 20
+/** Upkeep comes once in this time: in a part of it there would be more of it than on average, or none. */
+const SECONDS = 60
+/** Three on average, upkeep included, and what one phase of it or the other has more. */
+const MOST_A_SECOND = 3.3
 
-it('an idle process with 35 queues executes fewer than three statements a second', async () => {
+it('an idle process with 35 queues executes about three statements a second', async () => {
   // A server of its own, whose log has every statement: the counters of the server are brought up to date seconds late.
   const server = await startPostgres({ settings: { log_statement: 'all' } })
   onTestFinished(() => server.close())
@@ -34,5 +37,5 @@ it('an idle process with 35 queues executes fewer than three statements a second
   await passRealTime(SECONDS * 1_000)
   const statements = executed().slice(before)
   expect(statements.length).toBeGreaterThan(SECONDS / 2)
-  expect(statements.length, statements.join('\n')).toBeLessThan(3 * SECONDS)
-})
+  expect(statements.length, statements.join('\n')).toBeLessThan(MOST_A_SECOND * SECONDS)
+}, 120_000)

@@ -147,7 +147,7 @@ describe.each(WORKER_PLACES)('nodes on %s', (_, aPlace) => {
       { name: 'node:order', payload: { node: id, wanted: 'stop' } },
       { name: 'node:stop', payload: { node: id } },
     ])
-    expect(runner.inspect().state).toBe('idle')
+    await eventually(() => runner.inspect().state === 'idle')
   }, 30_000)
 
   it('are shown dead within ten seconds of their death, and what they held as rescued, by whom and when', async () => {
