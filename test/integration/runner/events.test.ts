@@ -302,6 +302,10 @@ describe('the events of a runner', () => {
     expect(differences('job:start', start)).toEqual([])
     expect(differences('job:start', { ...start, extra: 1 })).toEqual([expect.stringContaining('"extra"')])
     expect(differences('job:start', { ...start, waitMs: undefined })).toEqual([expect.stringContaining('no number')])
+    expect(differences('job:start', { ...start, waitMs: null })).toEqual([expect.stringContaining('no number')])
+    expect(differences('job:stop', { ...start, runMs: null, outcome: 'completed' })).toEqual([])
+    // No event of a runner.
+    expect(differences('job:begin' as never, start)).toEqual([expect.stringContaining('no row')])
     expect(differences('node:stop', {})).toEqual([expect.stringContaining('without "node"')])
   })
 
