@@ -160,10 +160,13 @@ describe('the autoscaler', () => {
           const own = scaled(load, { min: 2, max: 60 })
           const same = fixed(load, Math.round(own.meanConsumers))
           const from = 120 + seconds
-          expect(calmAt(own, from, 5)).toBeLessThan(calmAt(same, from, 5))
+          const other = calmAt(same, from, 5)
+          // Else it was not too much for that number.
+          fc.pre(other > from + 1)
+          expect(calmAt(own, from, 5)).toBeLessThan(other)
         },
       ),
-      { numRuns: 30 },
+      { numRuns: 60 },
     )
   })
 })
