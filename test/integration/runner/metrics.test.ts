@@ -87,6 +87,6 @@ it('metrics refuse what they cannot answer', async () => {
   expect(code).toBe('ERR_BAD_OPTIONS')
   for (const word of ['"since"', '"until"', 'multiple of a minute', '"nome"', '"queue"'])
     expect(message).toContain(word)
-  await expect(runner.metrics({ since: '30d', step: '1m' })).rejects.toThrow('more than 1500 points')
+  await expect(runner.metrics({ since: '2d', step: '1m' })).rejects.toThrow('more than 1500 points')
   await expect(runner.metrics({ since: new Date(2_000), until: new Date(1_000) })).rejects.toThrow('not before')
 })
