@@ -6,7 +6,7 @@ import process from 'node:process'
 
 import { buildIfChanged } from '../scripts/build/build.mjs'
 import { explain, root, Stop } from '../scripts/boot/common.mjs'
-import { installIfChanged, installOnce } from '../scripts/boot/install.mjs'
+import { installForTestsIfChanged, installIfChanged, installOnce } from '../scripts/boot/install.mjs'
 import { withLock } from '../scripts/boot/lock.mjs'
 import { run } from '../scripts/boot/run.mjs'
 import { runToTheEnd } from '../scripts/boot/run-to-the-end.mjs'
@@ -18,8 +18,9 @@ const node = join(folder, 'node_modules/.bin/node')
  * Runs a benchmark with the arguments of this process, and ends as it does.
  *
  * @param {string} main its program, from bench/
+ * @param {{ needsTests?: boolean }} [options] `needsTests`: it reads with packages of the tests
  */
-export async function runBenchmark(main) {
+export async function runBenchmark(main, { needsTests = false } = {}) {
   try {
     await withLock(async () => {
       await installIfChanged()
@@ -30,6 +31,7 @@ export async function runBenchmark(main) {
         args: ['--ignore-scripts'],
         finish: finishInstallation,
       })
+      if (needsTests) await installForTestsIfChanged()
       await buildIfChanged()
     })
     process.exitCode = await runToTheEnd(node, [join(folder, main), ...process.argv.slice(2)])

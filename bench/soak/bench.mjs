@@ -2,4 +2,5 @@
 
 import { runBenchmark } from '../run-benchmark.mjs'
 
-await runBenchmark('soak/main.ts')
+// A parser of the text format of Prometheus.
+await runBenchmark('soak/main.ts', { needsTests: true })

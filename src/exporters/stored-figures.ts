@@ -45,7 +45,14 @@ function figuresOf(
 
 function unusedQueue(name: string): QueueRecord {
   return {
-    ...{ name, depth: 0, parked: 0, scheduled: 0, running: 0 },
-    ...{ oldestAgeMs: null, endedLastMinute: 0, isPaused: false, scale: null },
+    name,
+    depth: 0,
+    parked: 0,
+    scheduled: 0,
+    running: 0,
+    oldestAgeMs: null,
+    endedLastMinute: 0,
+    isPaused: false,
+    scale: null,
   }
 }

@@ -1,26 +1,13 @@
 import { describe, expect, it } from 'vitest'
 
-import { anId, aStore } from '../../test/support/factories.ts'
+import { aStore } from '../../test/support/factories.ts'
 import { gate } from '../../test/support/gate.ts'
+import { aJob } from '../../test/support/store-jobs.ts'
 import { settled, testHost } from '../../test/support/test-host.ts'
 import type { NewJob } from '../job/job.ts'
 import { OutcomeUnknownError, storeError } from '../store/errors.ts'
 import type { InsertedJob } from '../store/store.ts'
 import { EnqueueBatcher } from './enqueue-batcher.ts'
-
-function aNewJob(name = 'work.run'): NewJob {
-  const rest = {
-    priority: 0,
-    maxAttempts: 3,
-    backoff: null,
-    timeoutMs: null,
-    key: null,
-    tags: [],
-    trace: null,
-    due: null,
-  }
-  return { id: anId(), isIdChosen: false, name, queue: 'default', args: { codec: 'json', text: '[]' }, ...rest }
-}
 
 function created(jobs: readonly NewJob[]): InsertedJob[] {
   return jobs.map(({ id }) => ({ id, status: 'created' }))
@@ -40,19 +27,19 @@ function aBatcher(insert: (jobs: readonly NewJob[]) => InsertedJob[] | Promise<I
 describe('EnqueueBatcher', () => {
   it('sends a lone job at once, and those of one turn together', async () => {
     const { batcher, batches } = aBatcher(created)
-    const job = aNewJob()
+    const job = aJob()
     expect(await batcher.insert(job)).toEqual({ id: job.id, status: 'created' })
-    await Promise.all([aNewJob(), aNewJob(), aNewJob()].map((one) => batcher.insert(one)))
+    await Promise.all([aJob(), aJob(), aJob()].map((one) => batcher.insert(one)))
     expect(batches.map((batch) => batch.length)).toEqual([1, 3])
   })
 
   it('gathers what comes while a statement is under way, at most 1,000 for the next', async () => {
     const first = gate<InsertedJob[]>()
     const { batcher, batches } = aBatcher((jobs) => (batches.length === 1 ? first.passed : created(jobs)))
-    const job = aNewJob()
+    const job = aJob()
     const all = [batcher.insert(job)]
     await settled()
-    for (let more = 0; more < 1_500; more++) all.push(batcher.insert(aNewJob()))
+    for (let more = 0; more < 1_500; more++) all.push(batcher.insert(aJob()))
     await settled()
     expect(batches.length).toBe(1)
     first.open(created([job]))
@@ -65,7 +52,7 @@ describe('EnqueueBatcher', () => {
       if (jobs.some(({ name }) => name === 'bad.one')) throw storeError('ERR_STORE_CORRUPT', 'refused')
       return created(jobs)
     })
-    const answers = await Promise.allSettled(['a.a', 'bad.one', 'b.b'].map((name) => batcher.insert(aNewJob(name))))
+    const answers = await Promise.allSettled(['a.a', 'bad.one', 'b.b'].map((name) => batcher.insert(aJob({ name }))))
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
   })
 
@@ -77,7 +64,7 @@ describe('EnqueueBatcher', () => {
         cause,
       )
     })
-    const jobs = [aNewJob(), aNewJob()]
+    const jobs = [aJob(), aJob()]
     const answers = await Promise.allSettled(jobs.map((job) => batcher.insert(job)))
     const errors = answers.map((answer) => (answer.status === 'rejected' ? (answer.reason as unknown) : null))
     expect(errors).toEqual(
@@ -90,7 +77,7 @@ describe('EnqueueBatcher', () => {
     const { batcher, batches } = aBatcher(() => {
       throw storeError('ERR_STORE_UNAVAILABLE', 'busy')
     })
-    const answers = await Promise.allSettled([batcher.insert(aNewJob()), batcher.insert(aNewJob())])
+    const answers = await Promise.allSettled([batcher.insert(aJob()), batcher.insert(aJob())])
     expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     expect(batches.length).toBe(1)
   })
@@ -101,8 +88,8 @@ describe('EnqueueBatcher', () => {
       if (isDown) throw storeError('ERR_STORE_UNAVAILABLE', 'busy')
       return created(jobs)
     })
-    await expect(batcher.insert(aNewJob())).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
+    await expect(batcher.insert(aJob())).rejects.toMatchObject({ code: 'ERR_STORE_UNAVAILABLE' })
     isDown = false
-    await expect(batcher.insert(aNewJob())).resolves.toMatchObject({ status: 'created' })
+    await expect(batcher.insert(aJob())).resolves.toMatchObject({ status: 'created' })
   })
 })

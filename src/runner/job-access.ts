@@ -335,10 +335,8 @@ export class JobAccess {
   async queues(): Promise<readonly QueueInfo[]> {
     this.assertOpen()
     const [queues, nodes] = await Promise.all([this.#store.readQueues(), this.#store.readNodes()])
-    return queueInfos({
-      ...{ queues, nodes },
-      ...{ processes: this.#host.processes, concurrencyOf: this.#options.concurrencyOf },
-    })
+    const { concurrencyOf } = this.#options
+    return queueInfos({ queues, nodes, processes: this.#host.processes, concurrencyOf })
   }
 
   async errors(filter?: unknown): Promise<readonly ErrorGroup[]> {

@@ -1,17 +1,11 @@
 import { describe, expect, it } from 'vitest'
 
+import { AttemptTotals } from '../../../src/metrics/attempt-totals.ts'
 import { compare, percentileBounds } from './agreement.ts'
 import type { EventFigures } from './events.ts'
-import type { EndedAttempt, JobFigures, Loss, Outcome, Reading } from './figures.ts'
+import type { EndedAttempt, JobFigures, Loss, Reading } from './figures.ts'
 
-const NONE: Readonly<Record<Outcome, number>> = {
-  completed: 0,
-  snoozed: 0,
-  cancelled: 0,
-  discarded: 0,
-  retry: 0,
-  failed: 0,
-}
+const NONE = new AttemptTotals().counts
 
 /** Attempts of a node that ended at 0, 100, 200, … ms, and ran for 1, 2, 3, … ms. */
 function attemptsOf(node: string, count: number): readonly EndedAttempt[] {

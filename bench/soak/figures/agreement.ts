@@ -6,8 +6,9 @@
  * A percentile may be off by what the buckets of the source are wide.
  */
 
+import { OUTCOMES } from '../../../src/metrics/attempt-totals.ts'
 import { jobKey, type EventFigures, type JobEvents } from './events.ts'
-import { OUTCOMES, type EndedAttempt, type JobFigures, type Loss, type MsRange, type Reading } from './figures.ts'
+import type { EndedAttempt, JobFigures, Loss, MsRange, Reading } from './figures.ts'
 
 /** One figure of one source, held against the events. */
 export interface Comparison {

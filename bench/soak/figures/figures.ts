@@ -1,9 +1,7 @@
 /** The figures that every source is asked for, and what a source is. */
 
+import type { AttemptOutcome, OutcomeCounts } from '../../../src/metrics/attempt-totals.ts'
 import type { ToldEvent } from '../told.ts'
-
-export const OUTCOMES = ['completed', 'snoozed', 'cancelled', 'discarded', 'retry', 'failed'] as const
-export type Outcome = (typeof OUTCOMES)[number]
 
 /** A duration as exact as a source tells it: it is at least one and at most the other. */
 export interface MsRange {
@@ -24,7 +22,7 @@ export interface JobFigures {
   readonly name: string
   /** Null where the source does not tell it; so with all that follow. */
   readonly enqueued: number | null
-  readonly attempts: Readonly<Record<Outcome, number>> | null
+  readonly attempts: OutcomeCounts | null
   readonly run: RunFigures | null
   /** Dead letters that are there at the end. */
   readonly deadLetters: number | null
@@ -61,7 +59,7 @@ export interface EndedAttempt {
   readonly id: string
   readonly queue: string
   readonly name: string
-  readonly outcome: Outcome
+  readonly outcome: AttemptOutcome
   readonly runMs: number | null
 }
 

@@ -1,9 +1,10 @@
 /** The figures as the SDK of OpenTelemetry has them when a process ends, added up. A killed process tells nothing. */
 
+import { OUTCOMES, type AttemptOutcome } from '../../../src/metrics/attempt-totals.ts'
 import type { LoadNode } from '../node.ts'
 import type { InstrumentPoint } from '../open-telemetry.ts'
 import { jobKey } from './events.ts'
-import { OUTCOMES, type FiguresSource, type JobFigures, type MsRange, type Outcome, type Reading } from './figures.ts'
+import type { FiguresSource, JobFigures, MsRange, Reading } from './figures.ts'
 
 const NAME = 'OpenTelemetry'
 const ENDS = ['millrace.job.stop', 'millrace.job.exception'] as const
@@ -53,7 +54,7 @@ function jobsOf(points: readonly InstrumentPoint[]): readonly JobFigures[] {
       name,
       enqueued: sumOf(created),
       // It has each outcome once.
-      attempts: Object.fromEntries(attempts) as Record<Outcome, number>,
+      attempts: Object.fromEntries(attempts) as Record<AttemptOutcome, number>,
       run: { count: countOf(runs), sumMs: sumOf(runs) * 1_000, p95: percentile(runs) },
       deadLetters: null,
     }

@@ -1,11 +1,10 @@
 /** The figures as Prometheus sees them: the last scrape of every process, added up. */
 
+import { OUTCOMES, type AttemptOutcome } from '../../../src/metrics/attempt-totals.ts'
+import { readMetrics, type ReadMetrics, type ReadSample } from '../../../test/support/prometheus.ts'
 import type { LoadNode } from '../node.ts'
 import { jobKey } from './events.ts'
-import { OUTCOMES, type FiguresSource, type JobFigures, type MsRange, type Outcome, type Reading } from './figures.ts'
-import { readPrometheusText, type TextSample } from './prometheus-text.ts'
-
-type Samples = ReadonlyMap<string, readonly TextSample[]>
+import type { FiguresSource, JobFigures, MsRange, Reading } from './figures.ts'
 
 const NAME = 'Prometheus'
 
@@ -18,12 +17,12 @@ export function prometheusSource(nodes: () => readonly LoadNode[], parent: () =>
       const living = nodes().filter(({ killedAt }) => killedAt === null)
       await Promise.all(living.map((node) => node.scrape()))
       const texts = nodes().flatMap(({ lastScrape }) => (lastScrape === null ? [] : [lastScrape.text]))
-      const now = readPrometheusText(living[0]?.lastScrape?.text ?? '\n')
+      const now = readMetrics(living[0]?.lastScrape?.text ?? '\n')
       return {
         source: NAME,
-        jobs: jobsOf([...texts, await parent()].map(readPrometheusText)),
+        jobs: jobsOf([...texts, await parent()].map(readMetrics)),
         depth: ['queue_depth', 'queue_scheduled', 'queue_running']
-          .flatMap((name) => now.get(`millrace_${name}`) ?? [])
+          .flatMap((name) => samplesOf(now, name))
           .reduce((sum, { value }) => sum + value, 0),
         losses: nodes().flatMap(({ name, killedAt, lastScrape }) =>
           killedAt === null
@@ -36,43 +35,41 @@ export function prometheusSource(nodes: () => readonly LoadNode[], parent: () =>
 }
 
 /** How many attempts came to this, in one text. */
-export function attemptsIn(text: string, name: string, outcome: Outcome): number {
-  return sumOf(readPrometheusText(text), 'millrace_attempts_total', { name, outcome })
+export function attemptsIn(text: string, name: string, outcome: AttemptOutcome): number {
+  return valueOf(readMetrics(text), 'attempts_total', { name, outcome })
 }
 
-function jobsOf(all: readonly Samples[]): readonly JobFigures[] {
-  const of = all.flatMap((samples) =>
-    ['attempts', 'enqueued'].flatMap((name) => samples.get(`millrace_${name}_total`) ?? []),
-  )
+function jobsOf(all: readonly ReadMetrics[]): readonly JobFigures[] {
+  const of = all.flatMap((read) => ['attempts_total', 'enqueued_total'].flatMap((name) => samplesOf(read, name)))
   const names = new Map(of.map(({ labels: { queue = '', name = '' } }) => [jobKey(queue, name), { queue, name }]))
-  const total = (metric: string, labels: Readonly<Record<string, string>>) =>
-    all.reduce((sum, samples) => sum + sumOf(samples, `millrace_${metric}`, labels), 0)
   return [...names.values()].map(({ queue, name }) => {
     const labels = { queue, name }
-    const count = total('attempt_run_seconds_count', labels)
-    const attempts = OUTCOMES.map((outcome) => [outcome, total('attempts_total', { ...labels, outcome })] as const)
+    const total = (metric: string, more: Readonly<Record<string, string>>) =>
+      all.reduce((sum, read) => sum + valueOf(read, metric, { ...labels, ...more }), 0)
+    const runs = all.flatMap((read) => samplesOf(read, 'attempt_run_seconds', labels))
+    const attempts = OUTCOMES.map((outcome) => [outcome, total('attempts_total', { outcome })] as const)
     return {
       ...labels,
-      enqueued: total('enqueued_total', { ...labels, status: 'created' }),
+      enqueued: total('enqueued_total', { status: 'created' }),
       // It has each outcome once.
-      attempts: Object.fromEntries(attempts) as Record<Outcome, number>,
-      run: { count, sumMs: total('attempt_run_seconds_sum', labels) * 1_000, p95: percentile(all, labels, count) },
+      attempts: Object.fromEntries(attempts) as Record<AttemptOutcome, number>,
+      run: {
+        count: runs.reduce((total, { count }) => total + count, 0),
+        sumMs: runs.reduce((total, { sum }) => total + sum, 0) * 1_000,
+        p95: percentile(runs),
+      },
       deadLetters: null,
     }
   })
 }
 
 /** The bucket that the 95th percentile lies in. */
-function percentile(all: readonly Samples[], labels: Readonly<Record<string, string>>, count: number): MsRange {
+function percentile(runs: readonly ReadSample[]): MsRange {
   const buckets = new Map<number, number>()
-  for (const samples of all) {
-    for (const sample of samples.get('millrace_attempt_run_seconds_bucket') ?? []) {
-      if (!matches(sample, labels)) continue
-      const bound = sample.labels['le'] === '+Inf' ? Infinity : Number(sample.labels['le']) * 1_000
-      buckets.set(bound, (buckets.get(bound) ?? 0) + sample.value)
-    }
+  for (const [bound, below] of runs.flatMap((run) => [...run.buckets])) {
+    buckets.set(bound * 1_000, (buckets.get(bound * 1_000) ?? 0) + below)
   }
-  const rank = Math.ceil(0.95 * count)
+  const rank = Math.ceil(0.95 * runs.reduce((total, { count }) => total + count, 0))
   let from = 0
   for (const [bound, below] of [...buckets].sort(([one], [other]) => one - other)) {
     if (below >= rank) return { from, to: bound }
@@ -81,11 +78,16 @@ function percentile(all: readonly Samples[], labels: Readonly<Record<string, str
   return { from, to: Infinity }
 }
 
-function sumOf(samples: Samples, name: string, labels: Readonly<Record<string, string>>): number {
-  const matching = (samples.get(name) ?? []).filter((sample) => matches(sample, labels))
-  return matching.reduce((sum, { value }) => sum + value, 0)
+function valueOf(read: ReadMetrics, name: string, labels: Readonly<Record<string, string>>): number {
+  return samplesOf(read, name, labels).reduce((sum, { value }) => sum + value, 0)
 }
 
-function matches(sample: TextSample, labels: Readonly<Record<string, string>>): boolean {
-  return Object.entries(labels).every(([label, value]) => sample.labels[label] === value)
+/** The samples of one of our metrics that have at least these labels. */
+function samplesOf(
+  read: ReadMetrics,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): readonly ReadSample[] {
+  const { samples } = read.families.find((family) => family.name === `millrace_${name}`) ?? { samples: [] }
+  return samples.filter((sample) => Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
 }

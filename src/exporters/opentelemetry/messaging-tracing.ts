@@ -1,7 +1,7 @@
 /**
  * The way of a job as spans, and as the metrics that the conventions for messaging name.
  *
- *     caller's span ─▶ enqueue <queue> ─(stored with the job)─▶ process <queue>, one for each attempt ─▶ what the handler does
+ *     caller's span ─▶ enqueue <queue> ─(stored with the job)─▶ process <queue>, one for each run ─▶ what the handler does
  *                                            claim ─ links to the jobs' enqueues        ack ─ links to the processes
  *
  * Names, kinds and attributes: OpenTelemetry semantic conventions 1.45, "Messaging spans" and "Messaging metrics",

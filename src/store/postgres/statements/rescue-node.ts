@@ -113,8 +113,8 @@ export async function freeJobs(
   // The columns of the statement.
   const rows = (await lockHeld(db, node)) as unknown as readonly HeldRow[]
   for (const row of rows) {
-    const [id, lease, queue, name, attempt, maxAttempts, before, startedAt, isCancelRequested] = row
-    const [, , , , , , , , , createdAt, dueAt, claimedAt, now] = row
+    const [id, lease, queue, name, attempt, maxAttempts, before, startedAt, isCancelRequested, ...times] = row
+    const [createdAt, dueAt, claimedAt, now] = times
     const held = {
       id,
       lease,
